@@ -1,0 +1,1 @@
+"""The laptop cloud: AWS, Postgres and the outside services on loopback, and the runner that starts them."""
