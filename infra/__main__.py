@@ -1,0 +1,87 @@
+"""RendioAI's back end on AWS, top to bottom."""
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    # Pulumi runs this folder as a program and puts it first on the search path. There, infra/secrets.py would take
+    # the place of Python's own `secrets`, and policies/ would not be found: so the project's root goes first instead,
+    # and nothing has to be installed but requirements.txt.
+    _HERE = Path(__file__).resolve().parent
+    sys.path[:] = [str(_HERE.parent), *(entry for entry in sys.path if Path(entry).resolve() != _HERE)]
+
+# ruff: noqa: E402  the search path has to be right before these
+from infra.access_model import AccessModelInput
+from infra.api import Api, Routes
+from infra.config import Config, load_config
+from infra.database import AccessModel, Database
+from infra.functions import Functions, Packages
+from infra.inspection import ImageInspection
+from infra.names import FunctionId, Names
+from infra.network import Network
+from infra.on_call import OnCall
+from infra.outputs import export_outputs
+from infra.packaging import ZipPackages
+from infra.schedules import Schedules
+from infra.secrets import Secrets
+from infra.sessions import Sessions
+from infra.storage import Storage
+from policies.model.documents import Documents
+
+
+def back_end(config: Config, model: AccessModelInput, packages: Packages) -> None:
+    """Everything there is on one stack, in the order in which data reaches it."""
+    names = Names.of(config)  # each physical name and ARN, known before anything exists
+    documents = Documents(names.context())  # every policy, rendered from those names
+
+    network = Network("network", names=names, config=config.network, documents=documents)
+    storage = Storage("storage", names=names, config=config.storage, documents=documents)
+    database = Database(
+        "database", names=names, config=config.database, log_days=config.functions.log_days, network=network
+    )
+    secrets = Secrets("secrets", names=names, config=config.secrets)
+    api = Api("api", names=names)
+    sessions = Sessions("sessions", names=names, config=config.sessions, documents=documents, api_url=api.url)
+    functions = Functions(
+        "functions",
+        names=names,
+        config=config,
+        documents=documents,
+        packages=packages,
+        network=network,
+        database=database,
+        sessions=sessions,
+        secrets=secrets,
+    )
+    AccessModel(
+        "access-model",
+        names=names,
+        model=model.as_input(),
+        database=database,
+        database_admin=functions[FunctionId.DATABASE_ADMIN],
+    )
+    Routes(
+        "routes",
+        names=names,
+        image_uploads=config.rollout.image_uploads,
+        log_days=config.functions.log_days,
+        api=api,
+        functions=functions,
+    )
+    ImageInspection(
+        "image-inspection",
+        names=names,
+        documents=documents,
+        images=storage.images,
+        inspect_image=functions[FunctionId.INSPECT_IMAGE],
+    )
+    Schedules("schedules", names=names, documents=documents, functions=functions)
+    on_call = OnCall("on-call", names=names, config=config.on_call, documents=documents)
+
+    export_outputs(api=api, storage=storage, sessions=sessions, database=database, on_call=on_call)
+
+
+if __name__ == "__main__":
+    stack_config = load_config()  # offline; every mistake reported at once, before anything is touched
+    stack_model = AccessModelInput.of(stack_config.stack)
+    back_end(stack_config, stack_model, ZipPackages(stack_config.functions, generated=stack_model.generated_files()))

@@ -1,0 +1,220 @@
+"""A stack's configuration: read once, checked whole, before anything is touched.
+
+The only reader of Pulumi's configuration and of the environment. Everything else gets a `Config`.
+The rules one value cannot know are in `config_rules.py`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import pulumi
+from pulumi.runtime import config as pulumi_config
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+
+from infra.config_problems import mask, problems_of, unknown_key
+from infra.config_rules import StackRules
+from infra.errors import ConfigError, Problem
+
+NAMESPACE = "rendio"
+SECRET_KEYS = frozenset({"aws:secretKey", "aws:accessKey"})
+
+AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+KeyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
+EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s:/]+@[^@\s:/]+\.[^@\s:/]+$")]
+ImageUploads = Literal["compatible", "enforced", "removed"]
+LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096]
+
+
+def _network_of(value: object) -> object:
+    return ipaddress.IPv4Network(value) if isinstance(value, str) else value
+
+
+class Section(BaseModel):
+    """One block of the stack's file. Unknown keys are errors: a misspelt protection would protect nothing."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+
+
+class Network(Section):
+    """The VPC. A NAT gateway costs some 33 dollars a month; one for each zone survives the loss of a zone."""
+
+    cidr: Annotated[ipaddress.IPv4Network, BeforeValidator(_network_of)]
+    zones: list[str] = Field(min_length=2, max_length=3)
+    nat_gateways: int = Field(ge=1, le=3)
+
+
+class Database(Section):
+    """The Postgres instance. `sslmode: disable` is for a loopback database alone."""
+
+    engine_version: str = Field(pattern=r"^1[678](\.\d+)?$")
+    instance_class: str = Field(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")
+    storage_gb: int = Field(ge=20, le=65536)
+    multi_az: bool
+    deletion_protection: bool
+    backup_days: int = Field(ge=0, le=35)
+    sslmode: Literal["verify-full", "disable"] = "verify-full"
+
+
+class Storage(Section):
+    """The two buckets. `force_destroy` deletes users' objects together with a bucket: never in production."""
+
+    image_max_bytes: int = Field(default=15 * 1024 * 1024, ge=1024, le=50 * 1024 * 1024)
+    incoming_hours: int = Field(default=24, ge=1, le=168)
+    anonymous_hours: int = Field(default=24, ge=1, le=168)
+    noncurrent_days: int = Field(ge=1, le=90)
+    force_destroy: bool = False
+
+
+class Sessions(Section):
+    """Session tokens. `keys` are all that verify; `signing_key` is the one of them that signs."""
+
+    lifetime_hours: int = Field(default=24, ge=1, le=168)
+    keys: list[KeyId] = Field(min_length=1, max_length=3)
+    signing_key: str
+    issuer: str | None = None
+
+
+class DeviceCheck(Section):
+    """Apple's DeviceCheck and what a new device is given."""
+
+    apple_url: str
+    team_id: str = Field(pattern=r"^[A-Z0-9]{10}$")
+    free_credits: int = Field(default=10, ge=0, le=1000)
+
+
+class Functions(Section):
+    """What every Lambda function runs on. `wheels` is the platform uv installs third-party wheels for."""
+
+    runtime: str = Field(pattern=r"^python3\.1[1-4]$")
+    architecture: Literal["x86_64", "arm64"]
+    wheels: str = Field(pattern=r"^(x86_64|aarch64)-(manylinux2014|manylinux_2_\d\d|unknown-linux-gnu|apple-darwin)$")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_days: LogDays = 30
+    reserved_concurrency: int | None = Field(default=None, ge=1, le=1000)
+
+
+class Rollout(Section):
+    """The phase of the move to authenticated uploads (plan M4)."""
+
+    image_uploads: ImageUploads
+
+
+class Secrets(Section):
+    """Days in which a deleted secret can still be restored; 0 deletes at once."""
+
+    recovery_days: int = Field(default=30, ge=0, le=30)
+
+
+class OnCall(Section):
+    """E-mail addresses that alarms reach. A pager's URL is a capability: it lives in Secrets Manager, not here."""
+
+    page_endpoints: list[EmailAddress] = Field(default_factory=list)
+    notify_endpoints: list[EmailAddress] = Field(default_factory=list)
+
+
+class Aws(Section):
+    """The `aws:` keys of a stack's file: the provider reads them, this program checks them."""
+
+    region: str
+    allowedAccountIds: list[AccountId] = Field(default_factory=list)
+    endpoints: list[dict[str, str]] = Field(default_factory=list)
+    accessKey: str | None = None
+    secretKey: str | None = Field(default=None, repr=False)
+    profile: str | None = None
+    s3UsePathStyle: bool = False
+    skipCredentialsValidation: bool = False
+    skipMetadataApiCheck: bool = False
+    skipRegionValidation: bool = False
+    skipRequestingAccountId: bool = False
+
+
+class Config(Section):
+    """A whole stack. Account, region and zones are given, so that previews need no credentials."""
+
+    stack: Literal["local", "dev", "prod"]
+    aws: Aws
+    account_id: AccountId
+    network: Network
+    database: Database
+    storage: Storage
+    sessions: Sessions
+    device_check: DeviceCheck
+    functions: Functions
+    rollout: Rollout
+    on_call: OnCall = Field(default_factory=OnCall)
+    secrets: Secrets = Field(default_factory=Secrets)
+
+    @property
+    def region(self) -> str:
+        return self.aws.region
+
+
+def load_config() -> Config:
+    """Read the configuration of the stack that the engine runs.
+
+    Raises:
+        ConfigError: with every mistake; nothing was touched.
+    """
+    values = pulumi_config.CONFIG.get() or pulumi_config.get_config_env()
+    secret = {key for key in values if pulumi_config.is_config_secret(key)}
+    return parse_config(pulumi.get_stack(), values, secret_keys=secret, environment=os.environ)
+
+
+def parse_config(
+    stack: str,
+    values: Mapping[str, str],
+    *,
+    environment: Mapping[str, str],
+    secret_keys: set[str] | frozenset[str] = frozenset(),
+) -> Config:
+    """Check `values`, as the engine hands them over: "namespace:key" to a string, JSON for anything structured.
+
+    Raises:
+        ConfigError: with every mistake of this run, secrets shown as ***.
+    """
+    hidden = SECRET_KEYS | set(secret_keys)
+    problems: list[Problem] = []
+    document: dict[str, Any] = {"stack": stack, "aws": {}}
+    for key, text in values.items():
+        namespace, _, name = key.partition(":")
+        if namespace not in (NAMESPACE, "aws"):
+            continue
+        known = Aws.model_fields if namespace == "aws" else Config.model_fields
+        if name not in known or (namespace == NAMESPACE and name in ("stack", "aws")):
+            known_names = set(known) - {"stack", "aws"}
+            problems.append(unknown_key(_written(namespace, name), mask(key, text, hidden), name, known_names))
+            continue
+        target = document["aws"] if namespace == "aws" else document
+        target[name] = _plain(text, known[name].annotation)
+    try:
+        config = Config.model_validate(document)
+    except ValidationError as error:
+        problems += problems_of(error, Config, hidden)
+        config = None
+    rules = StackRules(stack, document, environment, hidden)
+    broken = {problem.key for problem in problems}
+    problems += [problem for problem in rules.problems() if problem.key not in broken]
+    if problems or config is None:
+        raise ConfigError(f"Pulumi.{stack}.yaml", problems)
+    return config
+
+
+def _written(namespace: str, name: str) -> str:
+    """A key as the reader knows it: `aws.region`, and `network.cidr` without the project's own namespace."""
+    return f"aws.{name}" if namespace == "aws" else name
+
+
+def _plain(text: object, annotation: object) -> object:
+    """Undo the engine's flattening: it hands every value over as a string, structures and booleans as JSON."""
+    if not isinstance(text, str) or annotation in (str, AccountId, str | None) or re.fullmatch(r"\d{12}", text):
+        return text
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,154 @@
+"""The Lambda functions, each with a log group, a role of its own and nothing it does not need."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.config import Config
+from infra.config import Functions as FunctionsConfig
+from infra.database import Database
+from infra.function_catalogue import CATALOGUE, Environment, Environments, FunctionSpec
+from infra.names import FunctionId, Names
+from infra.network import Network
+from infra.secrets import Secrets
+from infra.sessions import Sessions
+from policies.model.documents import Documents
+
+
+class Packages(Protocol):
+    """Builds the zip of a function (infra/packaging.py; tests give a stub)."""
+
+    def archive(self, function: str, *, wheels: str) -> pulumi.Archive: ...
+
+
+class Function(pulumi.ComponentResource):
+    """A Lambda function whose role can write its own log and do what policies/iam/<id>.json.j2 says, nothing else.
+
+    The log group comes first, with its retention: the role cannot create one. Known names hide from Pulumi that the
+    function needs its policy, so it is said here.
+    """
+
+    name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+    invoke_arn: pulumi.Output[str]
+    version: pulumi.Output[str]
+    timeout: int
+    policy: pulumi.Resource
+    ready: list[pulumi.Resource]
+    """What must exist before the function can be called with success."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        names: Names,
+        config: FunctionsConfig,
+        documents: Documents,
+        spec: FunctionSpec,
+        environment: Environment,
+        package: pulumi.Archive,
+        network: Network,
+        after: list[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("rendio:functions:Function", resource_name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        name = names.function(spec.id)
+        logs = aws.cloudwatch.LogGroup(
+            resource_name,
+            name=names.function_logs(spec.id),
+            retention_in_days=config.log_days,
+            tags=names.tags,
+            opts=child,
+        )
+        role = aws.iam.Role(
+            resource_name,
+            name=names.function_role(spec.id),
+            assume_role_policy=documents.render("iam/lambda_trust.json.j2"),
+            tags=names.tags,
+            opts=child,
+        )
+        self.policy = aws.iam.RolePolicy(
+            resource_name,
+            name="access",
+            role=role.name,
+            policy=documents.render(f"iam/{spec.id}.json.j2"),
+            opts=child,
+        )
+        in_vpc: aws.lambda_.FunctionVpcConfigArgsDict = {
+            "subnet_ids": network.private_subnet_ids,
+            "security_group_ids": [network.functions_security_group_id],
+        }
+        ways_out = network.routes if spec.uses_database else []
+        function = aws.lambda_.Function(
+            resource_name,
+            name=name,
+            description=spec.does,
+            role=role.arn,
+            runtime=config.runtime,
+            architectures=[config.architecture],
+            handler=f"lambdas.{spec.id}.handler.handler",
+            code=package,
+            timeout=spec.timeout,
+            memory_size=spec.memory,
+            environment={"variables": environment},
+            vpc_config=in_vpc if spec.uses_database else None,
+            reserved_concurrent_executions=config.reserved_concurrency,
+            publish=spec.publish,
+            tags=names.tags,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs, self.policy, *ways_out, *after]),
+        )
+        self.name, self.arn, self.invoke_arn = function.name, function.arn, function.invoke_arn
+        self.version, self.timeout = function.version, spec.timeout
+        self.ready = [function, self.policy, *ways_out]
+        self.register_outputs({"name": self.name, "arn": self.arn})
+
+
+class Functions(pulumi.ComponentResource):
+    """Every function of the catalogue. The anonymous upload goes when the roll-out has removed the fallback (M4)."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        names: Names,
+        config: Config,
+        documents: Documents,
+        packages: Packages,
+        network: Network,
+        database: Database,
+        sessions: Sessions,
+        secrets: Secrets,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("rendio:functions:Functions", resource_name, None, opts)
+        environments = Environments(names=names, config=config, database=database, sessions=sessions)
+        known_by_name: dict[FunctionId, list[pulumi.Resource]] = {
+            FunctionId.DEVICE_CHECK: secrets.ready,
+            FunctionId.UPLOAD_IMAGE: sessions.roles,
+            FunctionId.VIEW_IMAGE: sessions.roles,
+            FunctionId.UPLOAD_IMAGE_DIRECT: sessions.roles,
+        }
+        self._functions = {
+            spec.id: Function(
+                spec.id.replace("_", "-"),
+                names=names,
+                config=config.functions,
+                documents=documents,
+                spec=spec,
+                environment=environments.of(spec),
+                package=packages.archive(spec.id, wheels=spec.wheels),
+                network=network,
+                after=known_by_name.get(spec.id, []),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for spec in CATALOGUE
+            if not (spec.id is FunctionId.UPLOAD_IMAGE_ANONYMOUS and config.rollout.image_uploads == "removed")
+        }
+        self.register_outputs({})
+
+    def __getitem__(self, function: FunctionId) -> Function:
+        return self._functions[function]

@@ -1,0 +1,104 @@
+"""What runs by the clock."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+
+from infra.dead_letters import DeadLetters
+from infra.functions import Functions
+from infra.names import FunctionId, Names
+from policies.model.documents import Documents
+
+RETRIES = 2
+
+
+@dataclass(frozen=True)
+class Run:
+    """One schedule: `function` gets `payload` at each tick of `rate`; a run older than `stale_seconds` is dropped."""
+
+    name: str
+    does: str
+    function: FunctionId
+    rate: str
+    payload: dict[str, bool]
+    stale_seconds: int
+
+
+RUNS = (
+    Run(
+        "inspect-image-sweep",
+        "Inspects uploads whose event was lost, and gives up those that never came",
+        FunctionId.INSPECT_IMAGE,
+        "rate(1 minute)",
+        {"sweep": True},
+        stale_seconds=60,
+    ),
+    Run(
+        "access-drift",
+        "Compares the database with its access model",
+        FunctionId.ACCESS_DRIFT,
+        "rate(1 hour)",
+        {},
+        stale_seconds=1800,
+    ),
+)
+
+
+class Schedules(pulumi.ComponentResource):
+    """A group of schedules and the role they start functions as. What could not be started is a dead letter."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        names: Names,
+        documents: Documents,
+        functions: Functions,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("rendio:schedules:Schedules", resource_name, None, opts)
+        child = pulumi.ResourceOptions(parent=self)
+        group = aws.scheduler.ScheduleGroup("schedules", name=names.schedule_group, tags=names.tags, opts=child)
+        role = aws.iam.Role(
+            "scheduler",
+            name=names.scheduler_role,
+            assume_role_policy=documents.render("iam/scheduler_trust.json.j2"),
+            tags=names.tags,
+            opts=child,
+        )
+        policy = aws.iam.RolePolicy(
+            "scheduler", name="access", role=role.name, policy=documents.render("iam/scheduler.json.j2"), opts=child
+        )
+        letters = DeadLetters(
+            "schedules",
+            names=names,
+            queue=names.schedules_dlq,
+            sender=names.scheduler_role,
+            documents=documents,
+            opts=child,
+        )
+        for run in RUNS:
+            aws.scheduler.Schedule(
+                run.name,
+                name=run.name,
+                group_name=group.name,
+                description=run.does,
+                schedule_expression=run.rate,
+                flexible_time_window={"mode": "OFF"},
+                target={
+                    "arn": functions[run.function].arn,
+                    "role_arn": role.arn,
+                    "input": json.dumps(run.payload, sort_keys=True),
+                    "retry_policy": {
+                        "maximum_retry_attempts": RETRIES,
+                        "maximum_event_age_in_seconds": run.stale_seconds,
+                    },
+                    "dead_letter_config": {"arn": letters.arn},
+                },
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *letters.ready]),
+            )
+        self.register_outputs({"dead_letters": letters.arn})
