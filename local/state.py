@@ -71,6 +71,11 @@ class State:
         return self.root / "credentials.json"
 
     @property
+    def secrets(self) -> Path:
+        """The values of the local stack's secrets, by the last part of their name."""
+        return self.root / "secrets.json"
+
+    @property
     def project(self) -> Path:
         """The engine's view of the project file; it lies beside the effective config."""
         return self.root / "Pulumi.yaml"

@@ -1,0 +1,162 @@
+"""The commands of `./rendio`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from local import checks, environment, logs, report, scope
+from local.cloud import Cloud
+from local.errors import Interrupted, LocalError
+from local.progress import Progress, Silent
+from local.state import State
+
+app = typer.Typer(
+    name="rendio",
+    help="RendioAI's back end on this machine: AWS, Postgres and the outside services on loopback, no account needed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.command()
+def up(
+    journey: Annotated[bool, typer.Option(help="Run the journey of a phone at the end.")] = True,
+) -> None:
+    """Bring everything up: local cloud, stack, a phone's journey through it. Mends what was changed by hand."""
+    progress = Progress()
+    cloud = Cloud(State.default(), progress=progress)
+    deployment = cloud.up()
+    passed = _journey(cloud) if journey else True
+    report.summary(cloud, deployment)
+    if not passed:
+        raise LocalError(
+            "The stack is up, but the journey failed.",
+            why="The table above shows the step.",
+            fix="Read `./rendio logs <function>`; `./rendio journey` runs it again.",
+        )
+
+
+@app.command()
+def preview(
+    diff: Annotated[bool, typer.Option("--diff", help="Show every property that would change.")] = False,
+) -> None:
+    """Show what `up` would change."""
+    raise typer.Exit(Cloud(State.default(), progress=Progress()).preview(diff=diff))
+
+
+@app.command()
+def down(
+    everything: Annotated[bool, typer.Option("--all", help="Remove the virtualenv too.")] = False,
+    force: Annotated[bool, typer.Option(help="Go on when the stack cannot be destroyed.")] = False,
+) -> None:
+    """Destroy the stack, stop everything, delete its state."""
+    state = State.default()
+    Cloud(state, progress=Progress()).down(force=force)
+    if everything:
+        state.remove(keep=())
+    report.say("Nothing is left." if everything else "Nothing is left but the virtualenv (`down --all` removes it).")
+
+
+@app.command()
+def stop() -> None:
+    """Stop every process; the data stays, `up` goes on with it."""
+    stopped = Cloud(State.default()).stop()
+    report.say(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+
+
+@app.command()
+def status() -> None:
+    """Show what runs where."""
+    report.status(Cloud(State.default()))
+
+
+@app.command(name="logs")
+def show_logs(
+    name: Annotated[
+        str, typer.Argument(help="A function (device_check) or a program (ministack). None: the list.")
+    ] = "",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many of the last lines.")] = 100,
+) -> None:
+    """Show the log of a function or of a program of the local cloud."""
+    logs.show(Cloud(State.default()), name, follow=follow, lines=lines)
+
+
+@app.command()
+def env() -> None:
+    """Print exports for a shell: eval "$(make -s env)", then `aws s3 ls`, `psql`, `curl $API_URL/v1/…` work."""
+    print(environment.shell_exports(Cloud(State.default(), progress=Silent()).environment()))
+
+
+@app.command()
+def journey() -> None:
+    """Act as a phone: check in, upload a photograph, load it back, be refused what is not one's own."""
+    if not _journey(Cloud(State.default())):
+        raise typer.Exit(1)
+
+
+@app.command(context_settings=PASS_ON)
+def pulumi(context: typer.Context) -> None:
+    """Run pulumi on the stack `local`: ./rendio pulumi preview -s local."""
+    arguments = scope.local_only(context.args)
+    raise typer.Exit(Cloud(State.default(), progress=Progress()).pulumi(arguments))
+
+
+@app.command()
+def lint() -> None:
+    """Check style, types and the import contract."""
+    raise typer.Exit(checks.lint())
+
+
+@app.command(context_settings=PASS_ON)
+def test(context: typer.Context) -> None:
+    """Run all tests, the fastest level first. Arguments go to pytest, and then choose the tests."""
+    raise typer.Exit(checks.test(State.default(), context.args))
+
+
+@app.command()
+def proof() -> None:
+    """Show which tests prove which id of the plan, and what no test proves yet."""
+    raise typer.Exit(checks.proof(State.default()))
+
+
+@app.command()
+def lock() -> None:
+    """Write the requirements' locks anew from requirements*.in."""
+    raise typer.Exit(checks.lock())
+
+
+def main() -> NoReturn:
+    """Run a command; errors of ours are printed as they are, with their status."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    signal.signal(signal.SIGHUP, _as_interrupt)
+    try:
+        app()
+    except LocalError as error:
+        Console(stderr=True, soft_wrap=True).print(f"\n{error}", style="red", markup=False, highlight=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("\nStopped.", file=sys.stderr)
+        sys.exit(Interrupted.exit_code)
+    sys.exit(0)
+
+
+def _journey(cloud: Cloud) -> bool:
+    # The one place where the runner knows the product; imported late, since it is needed by two commands only.
+    from local.journey import run
+
+    return bool(run(cloud.outputs()))
+
+
+def _as_interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """`kill` and a closed terminal end a command as Ctrl-C does: in order."""
+    raise KeyboardInterrupt

@@ -1,0 +1,93 @@
+"""Finds what was changed by hand since the last deployment.
+
+Resources: the engine's refresh reads each one and compares. Database: the function `access_drift` compares
+roles, grants and policies with what was applied; the invocation that applied them is then replaced, since the
+provider never repeats an unchanged one.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.accounts import PREFIX, Keys
+from local.events import Summary
+
+INVOCATION = "aws:lambda/invocation:Invocation"
+FUNCTION = f"{PREFIX}-access-drift"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One thing that is not as it was deployed.
+
+    Attributes:
+        where: `s3.Bucket images` or `policy public.images.images_select_own`.
+        what: which properties differ, or how.
+    """
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+def of_resources(refreshed: Summary) -> list[Drift]:
+    """What a refresh found changed or gone."""
+    return [
+        Drift(
+            f"{change.short_kind} {change.name}",
+            "is gone" if change.operation == "delete" else f"{', '.join(change.properties) or 'outputs'} changed",
+        )
+        for change in refreshed.changes
+        if not change.kind.startswith("pulumi:")
+    ]
+
+
+def of_database(endpoint: str, deployer: Keys) -> list[Drift]:
+    """What `access_drift` finds; nothing when it is not deployed yet. A function that cannot look is a drift too.
+
+    A role that was altered may be the one the function itself logs in with.
+    """
+    client = deployer.client("lambda", endpoint, read_timeout=60)
+    try:
+        answer = client.invoke(FunctionName=FUNCTION, Payload=b"{}")
+        payload: Any = json.loads(answer["Payload"].read())
+    except client.exceptions.ResourceNotFoundException:
+        return []
+    except (ClientError, BotoCoreError, ValueError) as error:
+        return [Drift("database", f"cannot be compared: {error}")]
+    if "FunctionError" in answer or not isinstance(payload, dict) or "drifts" not in payload:
+        reason = payload.get("errorMessage", "") if isinstance(payload, dict) else ""
+        return [Drift("database", f"cannot be compared: {reason or 'the function failed'}")]
+    return [_database_drift(found) for found in payload["drifts"]]
+
+
+def invocations(resources: list[dict[str, Any]]) -> list[str]:
+    """URNs of the invocations that apply the database's access model."""
+    admin = f"{PREFIX}-database-admin"
+    return [
+        entry["urn"]
+        for entry in resources
+        if entry["type"] == INVOCATION and admin in str(entry.get("inputs", {}).get("functionName", ""))
+    ]
+
+
+def _database_drift(found: dict[str, Any]) -> Drift:
+    expected, actual = found.get("expected"), found.get("actual")
+    if actual is None:
+        what = "is gone"
+    elif expected is None:
+        what = f"was added: {_short(actual)}"
+    else:
+        what = f"is {_short(actual)} in place of {_short(expected)}"
+    return Drift(f"database {found.get('kind', '')} {found.get('object', '')}", what)
+
+
+def _short(value: object, limit: int = 160) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    return text if len(text) <= limit else f"{text[:limit]}…"

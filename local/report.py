@@ -1,0 +1,64 @@
+"""What the commands tell at their end."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from local import daemons
+from local.cloud import Cloud, Deployment
+from local.processes import log_file
+
+WHAT = {
+    "ministack": "AWS (MiniStack)",
+    "postgres-front": "Postgres, logins by IAM token",
+    "postgres": "Postgres itself",
+    "standins": "Apple, fal.ai, pager",
+}
+
+
+def say(text: str) -> None:
+    Console(soft_wrap=True).print(text, markup=False, highlight=False)
+
+
+def summary(cloud: Cloud, deployment: Deployment) -> None:
+    """After `up`: what runs, where, and what to do with it."""
+    outputs = cloud.outputs()
+    table = _table("what", "where")
+    table.add_row("API", str(outputs.get("api_url", "-")))
+    table.add_row("AWS", cloud.url)
+    table.add_row("Postgres", f"{outputs.get('database_endpoint', '-')}/{outputs.get('database_name', '-')}")
+    table.add_row("images", f"s3://{outputs.get('images_bucket', '-')}")
+    table.add_row("logs", str(cloud.state.logs))
+    console = Console(soft_wrap=True)
+    console.print()
+    console.print(table)
+    mended = f", {len(deployment.drifts)} drifts mended" if deployment.drifts else ""
+    say(f"\n{deployment.changed} changes{mended}. Next:")
+    say('  eval "$(make -s env)"          then aws s3 ls, psql, curl "$API_URL/.well-known/jwks.json"')
+    say("  make preview                   what the next `make up` would change")
+    say("  make logs ARGS=device_check    what a function logged")
+    say("  make down                      everything goes")
+
+
+def status(cloud: Cloud) -> None:
+    """What runs, on which port, with which log."""
+    if not cloud.ports:
+        say("Nothing was ever started here. `make up` does.")
+        return
+    table = _table("program", "what", "state", "ports", "log")
+    for name, alive in cloud.running().items():
+        ports = ", ".join(str(cloud.ports.get(port, "-")) for port in daemons.PORTS_OF.get(name, ()))
+        state = "[green]running[/green]" if alive else "[red]stopped[/red]"
+        log = log_file(cloud.state, name)
+        table.add_row(name, WHAT.get(name, ""), state, ports, str(log) if log.exists() else "")
+    Console(soft_wrap=True).print(table)
+    deployed = cloud.stack.resources() if cloud.state.config.exists() else []
+    say(f"stack local: {len(deployed)} resources" if deployed else "stack local: nothing is deployed")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
