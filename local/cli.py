@@ -147,6 +147,16 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         sys.exit(Interrupted.exit_code)
+    except Exception as error:
+        # A mistake of the runner's own: its details belong into a file, not onto the screen.
+        log = report.unexpected(State.default())
+        wrapped = LocalError(
+            f"The runner failed: {type(error).__name__}: {error}",
+            fix="Run the command again; if it stays, open an issue with the log.",
+            log=log,
+        )
+        Console(stderr=True, soft_wrap=True).print(f"\n{wrapped}", style="red", markup=False, highlight=False)
+        sys.exit(70)
     sys.exit(0)
 
 

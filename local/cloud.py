@@ -93,6 +93,8 @@ class Cloud:
     def environment(self) -> dict[str, str]:
         """What outside tools (`aws`, `psql`, `curl`) need in their environment, with the auditor's rights."""
         outputs = self.outputs()
+        if "database_endpoint" not in outputs:
+            raise LocalError("The stack is not complete.", why="The last `up` did not end.", fix="Run `make up`.")
         auditor = self.auditor_credentials
         host, _, port = str(outputs["database_endpoint"]).partition(":")
         login = f"{accounts.PREFIX}_auditor".replace("-", "_")

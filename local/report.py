@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 from rich.console import Console
 from rich.table import Table
 
 from local import daemons
 from local.cloud import Cloud, Deployment
 from local.processes import log_file
+from local.state import State
 
 WHAT = {
     "ministack": "AWS (MiniStack)",
@@ -15,6 +19,16 @@ WHAT = {
     "postgres": "Postgres itself",
     "standins": "Apple, fal.ai, pager",
 }
+
+
+# A pipe has no width of its own; folded paths would be of no use in it.
+PIPE_WIDTH = 200
+
+
+def console() -> Console:
+    """Standard output, as wide as the terminal."""
+    found = Console()
+    return found if found.is_terminal else Console(width=PIPE_WIDTH)
 
 
 def say(text: str) -> None:
@@ -30,9 +44,9 @@ def summary(cloud: Cloud, deployment: Deployment) -> None:
     table.add_row("Postgres", f"{outputs.get('database_endpoint', '-')}/{outputs.get('database_name', '-')}")
     table.add_row("images", f"s3://{outputs.get('images_bucket', '-')}")
     table.add_row("logs", str(cloud.state.logs))
-    console = Console(soft_wrap=True)
-    console.print()
-    console.print(table)
+    out = console()
+    out.print()
+    out.print(table)
     mended = f", {len(deployment.drifts)} drifts mended" if deployment.drifts else ""
     say(f"\n{deployment.changed} changes{mended}. Next:")
     say('  eval "$(make -s env)"          then aws s3 ls, psql, curl "$API_URL/.well-known/jwks.json"')
@@ -52,7 +66,7 @@ def status(cloud: Cloud) -> None:
         state = "[green]running[/green]" if alive else "[red]stopped[/red]"
         log = log_file(cloud.state, name)
         table.add_row(name, WHAT.get(name, ""), state, ports, str(log) if log.exists() else "")
-    Console(soft_wrap=True).print(table)
+    console().print(table)
     deployed = cloud.stack.resources() if cloud.state.config.exists() else []
     say(f"stack local: {len(deployed)} resources" if deployed else "stack local: nothing is deployed")
 
@@ -62,3 +76,12 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def unexpected(state: State) -> Path:
+    """Write the traceback of the exception being handled to a log, and return the log."""
+    state.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    log = log_file(state, "runner")
+    with log.open("a") as file:
+        traceback.print_exc(file=file)
+    return log

@@ -10,22 +10,22 @@ import json
 import secrets as random
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from local import accounts
+from local.standins import keys
 from local.state import STACK, State, read_json, write_json
 
 PREFIX = f"rendio/{STACK}"
 
 
-def prepare(state: State) -> dict[str, Any]:
-    """The values of this state folder by secret, made once and kept; the stand-ins check against them."""
-    stored = read_json(state.secrets)
-    made = {name: make() for name, make in _MAKERS.items() if name not in stored}
-    if made:
-        write_json(state.secrets, {**stored, **made})
-    return {**stored, **made}
+def values(state: State, *, pager_url: str) -> dict[str, dict[str, Any]]:
+    """The value of each secret, by the last part of its name; the stand-ins check against the same keys."""
+    apple = keys.apple(state)
+    return {
+        "apple-devicecheck": {"key_id": apple.key_id, "private_key": apple.private_pem},
+        "device-hash-keys": _device_hash_keys(state),
+        "fal": {"key": keys.fal(state)},
+        "pager": {"url": pager_url},
+    }
 
 
 def put(state: State, endpoint: str, *, pager_url: str) -> list[str]:
@@ -36,7 +36,7 @@ def put(state: State, endpoint: str, *, pager_url: str) -> list[str]:
     """
     client = accounts.ROOT.client("secretsmanager", endpoint)
     done: list[str] = []
-    for name, value in {**prepare(state), "pager": {"url": pager_url}}.items():
+    for name, value in values(state, pager_url=pager_url).items():
         wanted = json.dumps(value, sort_keys=True)
         try:
             held = client.get_secret_value(SecretId=f"{PREFIX}/{name}").get("SecretString")
@@ -59,20 +59,12 @@ def _exists(client: Any, name: str) -> bool:
     return True
 
 
-def _apple() -> dict[str, str]:
-    private = ec.generate_private_key(ec.SECP256R1())
-    pem = private.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return {"key_id": "LOCAL" + random.token_hex(3).upper()[:5], "private_key": pem.decode()}
-
-
-def _device_hash_keys() -> dict[str, Any]:
-    return {"current": "k1", "keys": {"k1": base64.b64encode(random.token_bytes(32)).decode()}}
-
-
-def _fal() -> dict[str, str]:
-    return {"key": f"{random.token_hex(8)}:{random.token_hex(16)}"}
-
-
-_MAKERS = {"apple-devicecheck": _apple, "device-hash-keys": _device_hash_keys, "fal": _fal}
+def _device_hash_keys(state: State) -> dict[str, Any]:
+    """Kept: with another key no known device would be recognised."""
+    stored = read_json(state.secrets)
+    if "device-hash-keys" not in stored:
+        key = base64.b64encode(random.token_bytes(32)).decode()
+        stored["device-hash-keys"] = {"current": "k1", "keys": {"k1": key}}
+        write_json(state.secrets, stored)
+    kept: dict[str, Any] = stored["device-hash-keys"]
+    return kept

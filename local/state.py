@@ -72,7 +72,7 @@ class State:
 
     @property
     def secrets(self) -> Path:
-        """The values of the local stack's secrets, by the last part of their name."""
+        """Values of secrets that this machine made up and must keep."""
         return self.root / "secrets.json"
 
     @property
