@@ -1,0 +1,1 @@
+"""Checks what users uploaded, and accepts it into images/ or refuses it."""

@@ -1,0 +1,1 @@
+"""Tells a user about itself."""

@@ -1,0 +1,137 @@
+"""Postgres, as the function's own login and, inside a transaction, for the user who asks.
+
+One connection a process, kept between invocations. What a transaction says about its user (role and claims) is set
+with `set_config(…, true)` inside that transaction alone, so that the next request finds nothing of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from lambdas.runtime import clients
+from lambdas.runtime.claims import Claims
+from lambdas.runtime.errors import DatabaseUnavailable
+from lambdas.runtime.observability import log
+
+Row = dict[str, Any]
+Cursor = psycopg.Cursor[Row]
+Connection = psycopg.Connection[Row]
+
+CONNECT_SECONDS = 5
+STATEMENT_MILLISECONDS = 10_000
+# A connection that died while the process was frozen looks alive until something is sent on it: how long to wait then.
+DEAD_PEER_MILLISECONDS = 5_000
+
+_AS_USER = "select set_config('role', 'authenticated', true), set_config('request.jwt.claims', %s, true)"
+_AS_FUNCTION = "select set_config('request.jwt.claims', %s, true)"
+
+
+@dataclass(frozen=True)
+class DatabaseSettings:
+    """Where the database is, and the function's own login there."""
+
+    database_host: str
+    database_port: int
+    database_name: str
+    database_user: str
+    database_sslmode: str
+
+
+class Database:
+    """The function's connection, opened at the first transaction with a login token (RDS IAM authentication)."""
+
+    def __init__(self, settings: DatabaseSettings) -> None:
+        self._settings = settings
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def transaction(self, claims: Claims | None = None) -> Iterator[Cursor]:
+        """A transaction with the function's own rights; `claims` tell its policies whom it serves.
+
+        Raises:
+            DatabaseUnavailable: it cannot be reached, or was lost on the way.
+        """
+        with self._begun(_AS_FUNCTION, claims) as cursor:
+            yield cursor
+
+    @contextmanager
+    def user_transaction(self, claims: Claims) -> Iterator[Cursor]:
+        """A transaction as role `authenticated` on behalf of the user of `claims`: only that user's rows exist.
+
+        Raises:
+            DatabaseUnavailable: it cannot be reached, or was lost on the way.
+        """
+        with self._begun(_AS_USER, claims) as cursor:
+            yield cursor
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    @contextmanager
+    def _begun(self, opening: str, claims: Claims | None) -> Iterator[Cursor]:
+        text = json.dumps(claims.for_postgres()) if claims else ""
+        try:
+            connection = self._with_open_transaction(opening, text)
+            try:
+                with connection.cursor() as cursor:
+                    yield cursor
+                connection.execute("commit")
+            except BaseException:
+                self._abandon(connection)
+                raise
+        except psycopg.OperationalError as error:
+            raise DatabaseUnavailable from error
+
+    def _with_open_transaction(self, opening: str, claims: str) -> Connection:
+        """A connection inside a fresh transaction. One found dead is replaced, once: nothing was sent on it yet."""
+        if self._connection is not None:
+            try:
+                return _begin(self._connection, opening, claims)
+            except psycopg.OperationalError:
+                log().warning("replacing a lost database connection")
+                self.close()
+        self._connection = self._connect()
+        return _begin(self._connection, opening, claims)
+
+    def _abandon(self, connection: Connection) -> None:
+        """Roll back, or drop the connection if that fails: no request starts in another's transaction."""
+        try:
+            connection.execute("rollback")
+        except psycopg.Error:
+            self.close()
+
+    def _connect(self) -> Connection:
+        wanted = self._settings
+        token = clients.rds().generate_db_auth_token(
+            DBHostname=wanted.database_host, Port=wanted.database_port, DBUsername=wanted.database_user
+        )
+        return psycopg.connect(
+            host=wanted.database_host,
+            port=wanted.database_port,
+            dbname=wanted.database_name,
+            user=wanted.database_user,
+            password=token,
+            sslmode=wanted.database_sslmode,
+            connect_timeout=CONNECT_SECONDS,
+            tcp_user_timeout=DEAD_PEER_MILLISECONDS,
+            keepalives_idle=30,
+            application_name=wanted.database_user,
+            options=f"-c statement_timeout={STATEMENT_MILLISECONDS} -c idle_in_transaction_session_timeout=15000",
+            autocommit=True,  # transactions are begun and ended by the statements here, and nowhere else
+            row_factory=dict_row,
+        )
+
+
+def _begin(connection: Connection, opening: str, claims: str) -> Connection:
+    connection.execute("begin")
+    connection.execute(opening, (claims,))
+    return connection

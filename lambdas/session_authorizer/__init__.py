@@ -1,0 +1,1 @@
+"""Tells the HTTP API who is asking."""

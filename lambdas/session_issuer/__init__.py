@@ -1,0 +1,1 @@
+"""Publishes what others need to verify our session tokens."""

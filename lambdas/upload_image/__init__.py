@@ -1,0 +1,1 @@
+"""Gives a user a form that uploads one image (M3)."""

@@ -1,0 +1,1 @@
+"""Checks and stores an image in one request (M5)."""
