@@ -1,0 +1,113 @@
+"""Stand-ins served for real, on ports the system picks."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey
+from starlette.applications import Starlette
+
+from local.standins import keys
+from local.standins.apple import Apple
+from local.standins.serving import server
+from local.state import State
+
+TEAM = "TESTTEAM01"
+
+
+@contextmanager
+def serving(application: Starlette) -> Iterator[str]:
+    """Serve an application on a thread; yields its URL."""
+    running = server(application, 0)
+    thread = threading.Thread(target=lambda: asyncio.run(running.serve()))
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not running.started:
+        assert time.monotonic() < deadline, "the stand-in did not start"
+        time.sleep(0.005)
+    port = running.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.should_exit = True
+        thread.join(10)
+
+
+@dataclass
+class AppleClient:
+    """A caller of DeviceCheck that does everything right, unless told otherwise."""
+
+    http: httpx.Client
+    key: keys.AppleKey
+    team: str = TEAM
+
+    def token(self, *, header: dict[str, Any] | None = None, key: str = "", **claims: Any) -> str:
+        signed = {"iss": self.team, "iat": int(time.time()), **claims}
+        return jwt.encode(
+            {"alg": "ES256", "kid": self.key.key_id, **(header or {})},
+            {name: value for name, value in signed.items() if value is not None},
+            ECKey.import_key(key or self.key.private_pem),
+        )
+
+    def call(self, name: str, device_token: object, *, authorization: str | None = None, **body: Any) -> httpx.Response:
+        full = {
+            "device_token": device_token,
+            "transaction_id": str(uuid.uuid4()),
+            "timestamp": int(time.time() * 1000),
+            **body,
+        }
+        return self.http.post(
+            f"/v1/{name}",
+            json={field: value for field, value in full.items() if value is not None},
+            headers={"Authorization": authorization if authorization is not None else f"Bearer {self.token()}"},
+        )
+
+    def new_device(self) -> str:
+        return str(self.http.post("/_control/devices").json()["device"])
+
+    def device_token(self, device: str, **options: Any) -> str:
+        return str(self.http.post(f"/_control/devices/{device}/tokens", json=options).json()["device_token"])
+
+    def requests(self) -> list[dict[str, Any]]:
+        received: list[dict[str, Any]] = self.http.get("/_control/requests").json()
+        return received
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(tmp_path / "state")
+
+
+@pytest.fixture
+def apple(state: State) -> Iterator[AppleClient]:
+    key = keys.apple(state)
+    with serving(Apple(key, TEAM).application()) as url, httpx.Client(base_url=url, trust_env=False) as http:
+        yield AppleClient(http, key)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Starlette], httpx.Client]]:
+    """Serves any application; gives a client of it."""
+    opened: list[Any] = []
+
+    def open_one(application: Starlette) -> httpx.Client:
+        context = serving(application)
+        client = httpx.Client(base_url=context.__enter__(), trust_env=False)
+        opened.append((context, client))
+        return client
+
+    yield open_one
+    for context, client in reversed(opened):
+        client.close()
+        context.__exit__(None, None, None)
