@@ -1,0 +1,33 @@
+"""All fixes, in the order in which they are put in place."""
+
+from __future__ import annotations
+
+from local.ministack import (
+    alarms,
+    embedded_metrics,
+    function_credentials,
+    policy_variables,
+    principal_arn,
+    rds_connect,
+    runtimes,
+    secure_transport,
+    snapshots,
+)
+
+ALL = (
+    principal_arn,
+    policy_variables,
+    secure_transport,
+    rds_connect,
+    runtimes,
+    embedded_metrics,
+    function_credentials,
+    alarms,
+    snapshots,
+)
+
+
+def install() -> None:
+    """Put every fix in place; to be called once, before MiniStack serves."""
+    for fix in ALL:
+        fix.install()
