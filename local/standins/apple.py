@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import secrets
 import time
@@ -98,7 +99,7 @@ class Apple:
     devices: dict[str, Device] = field(default_factory=dict)
     received: list[Received] = field(default_factory=list)
     _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
-    _transactions: set[str] = field(default_factory=set)
+    _transactions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._public = ECKey.import_key(self.key.public_pem)
@@ -128,7 +129,7 @@ class Apple:
                 return answer(request, fault)
         try:
             self._verify_caller(request, received)
-            response = self._act(path.rpartition("/")[2], self._body(await request.body()), received)
+            response = self._act(path.rpartition("/")[2], await request.body(), received)
         except Refusal as refusal:
             received.why = refusal.text
             response = PlainTextResponse(refusal.text, refusal.status)
@@ -150,7 +151,8 @@ class Apple:
         if received.key_id != self.key.key_id or received.issuer != self.team_id or not fresh:
             raise Refusal(401, UNVERIFIED)
 
-    def _body(self, raw: bytes) -> dict[str, Any]:
+    @staticmethod
+    def _body(raw: bytes) -> dict[str, Any]:
         try:
             content = json.loads(raw)
         except ValueError:
@@ -159,9 +161,14 @@ class Apple:
             raise Refusal(400, BAD_BODY)
         return content
 
-    def _act(self, call: str, body: dict[str, Any], received: Received) -> Response:
+    def _act(self, call: str, raw: bytes, received: Received) -> Response:
+        body = self._body(raw)
         transaction, timestamp = body.get("transaction_id"), body.get("timestamp")
-        if not isinstance(transaction, str) or not transaction or transaction in self._transactions:
+        # The very same request may come again, after a lost answer; another one may not use its id.
+        digest = hashlib.sha256(call.encode() + raw).hexdigest()
+        if not isinstance(transaction, str) or not transaction:
+            raise Refusal(400, BAD_TRANSACTION)
+        if self._transactions.setdefault(transaction, digest) != digest:
             raise Refusal(400, BAD_TRANSACTION)
         received.transaction_id = transaction
         # Milliseconds: seconds are off by a factor of a thousand, and so refused too.
@@ -169,9 +176,7 @@ class Apple:
             raise Refusal(400, BAD_TIMESTAMP)
         device = self._device_of(body.get("device_token"))
         received.device = device.id
-        response = CALLS[call](device, body)
-        self._transactions.add(transaction)
-        return response
+        return CALLS[call](device, body)
 
     def _device_of(self, token: object) -> Device:
         try:
