@@ -12,6 +12,7 @@ math and anomaly detection stay MiniStack's, which has neither.
 from __future__ import annotations
 
 import logging
+import operator
 import os
 import threading
 import time
@@ -23,10 +24,10 @@ from ministack.services import cloudwatch
 _log = logging.getLogger("rendio.alarms")
 _EVERY_SECONDS = float(os.environ.get("RENDIO_ALARM_SECONDS", "5"))
 _COMPARE = {
-    "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
-    "GreaterThanThreshold": lambda value, threshold: value > threshold,
-    "LessThanThreshold": lambda value, threshold: value < threshold,
-    "LessThanOrEqualToThreshold": lambda value, threshold: value <= threshold,
+    "GreaterThanOrEqualToThreshold": operator.ge,
+    "GreaterThanThreshold": operator.gt,
+    "LessThanThreshold": operator.lt,
+    "LessThanOrEqualToThreshold": operator.le,
 }
 
 

@@ -44,7 +44,13 @@ def read(line: str) -> Iterator[tuple[str, str, float, str, dict[str, str]]]:
                 for metric in directive["Metrics"]:
                     values = document[metric["Name"]]
                     for value in values if isinstance(values, list) else [values]:
-                        yield directive["Namespace"], metric["Name"], float(value), metric.get("Unit", "None"), dimensions
+                        yield (
+                            directive["Namespace"],
+                            metric["Name"],
+                            float(value),
+                            metric.get("Unit", "None"),
+                            dimensions,
+                        )
     except (ValueError, TypeError, KeyError) as malformed:
         # AWS drops such a line as well and counts it in AWS/Logs EMFParsingErrors. The line may hold anything:
         # only the kind of mistake is told.

@@ -1,27 +1,8 @@
-"""Each Lambda runtime has its own interpreter: `MS_PY_python3_13=/path/to/python`.
-
-MiniStack runs every function on the server's interpreter, with the server's packages, so a dependency
-missing from a function's zip goes unnoticed.
-"""
+"""Each Lambda runtime has its own interpreter: `MS_PY_python3_13=/path/to/python`."""
 
 from __future__ import annotations
 
 import os
-
-from ministack.core import lambda_runtime
-
-
-def install() -> None:
-    """Choose the interpreter by runtime; refuse a Python runtime that has none."""
-    detect = lambda_runtime._detect_runtime_binary
-
-    def detect_with_interpreter(runtime: str) -> tuple[str, str]:
-        binary, script = detect(runtime)
-        if not runtime.startswith("python"):
-            return binary, script
-        return interpreter(runtime), script
-
-    lambda_runtime._detect_runtime_binary = detect_with_interpreter
 
 
 def interpreter(runtime: str) -> str:
