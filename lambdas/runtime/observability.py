@@ -26,7 +26,10 @@ _SECRET_TEXTS = (
     (re.compile(r"(?i)\b(bearer|key)\s+[A-Za-z0-9._~+/:=-]{16,}"), rf"\1 {MASK}"),
     (re.compile(r"(?i)(X-Amz-(?:Signature|Security-Token|Credential)=)[^&\s\"'\\]+"), rf"\1{MASK}"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", re.S), MASK),
-    (re.compile(r"(?i)\"?\b(device_id|device_token|session_token|password|secret)\"?\s*[=:]\s*\"?[^\s\",}]+"), rf"\1={MASK}"),
+    (
+        re.compile(r"(?i)\"?\b(device_id|device_token|session_token|password|secret)\"?\s*[=:]\s*\"?[^\s\",}]+"),
+        rf"\1={MASK}",
+    ),
     (re.compile(r"https?://[\w.-]*fal\.(?:media|run)/[^\s\"'\\]+"), f"https://fal/{MASK}"),
 )
 

@@ -34,6 +34,10 @@ class Secret:
             self._value, self._read_at = self._read(), now
         return self._value
 
+    def forget(self) -> None:
+        """Read it anew at the next use."""
+        self._value = None
+
     def _read(self) -> dict[str, Any]:
         try:
             text = clients.secrets_manager().get_secret_value(SecretId=self.name)["SecretString"]

@@ -1,0 +1,100 @@
+"""The images bucket's events (s3:ObjectCreated:* under incoming/), and `{"sweep": true}` from the schedule.
+
+Events come at least once, late, and in any order; Lambda repeats a failed one twice and then keeps it as a dead letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import unquote_plus
+
+from lambdas.inspect_image.adapters import Adapters
+from lambdas.inspect_image.logic import Inspection, Outcome, sweep
+from lambdas.runtime.errors import FunctionError
+from lambdas.runtime.observability import begin_invocation, count, count_by, end_invocation, log
+
+# The sweep begins nothing new in its last seconds: an inspection takes a few.
+_LAST_SECONDS = 15
+
+_adapters = cache(Adapters.build)
+
+
+class InspectionFailed(FunctionError):
+    """Some uploads could not be settled; each is in the log. Repeat the event, or wait for the sweep."""
+
+
+@dataclass
+class _Report:
+    """What one invocation did, by outcome."""
+
+    outcomes: dict[str, int] = field(default_factory=dict)
+    failed: int = 0
+
+    def run(self, key: str, inspection: Callable[[], Inspection]) -> None:
+        """Run one inspection and note what became of it; a failure does not keep the others from theirs."""
+        try:
+            done = inspection()
+        except Exception:  # storage's, the database's or a decoder's; the key names it for the log
+            log().exception("upload not inspected", object_key=key)
+            count("InspectionsFailed")
+            self.failed += 1
+            return
+        self.outcomes[done.outcome] = self.outcomes.get(done.outcome, 0) + 1
+        log().info("upload inspected", object_key=key, outcome=done.outcome, reason=done.reason or "")
+        if done.outcome is Outcome.READY:
+            count("ImagesReady")
+        elif done.reason is not None:
+            count_by("ImagesRefused", reason=done.reason)
+
+    def result(self) -> dict[str, Any]:
+        if self.failed:
+            raise InspectionFailed(f"{self.failed} uploads could not be inspected: see the log of this invocation")
+        return {"outcomes": self.outcomes}
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    lambda_request_id = getattr(context, "aws_request_id", "")
+    begin_invocation(request_id=lambda_request_id, lambda_request_id=lambda_request_id)
+    try:
+        return _sweep(context) if event.get("sweep") is True else _inspect(event)
+    finally:
+        end_invocation()
+
+
+def _inspect(event: dict[str, Any]) -> dict[str, Any]:
+    inspector, report = _adapters().inspector, _Report()
+    for key, version in _written(event):
+        if version:
+            report.run(key, lambda key=key, version=version: inspector.inspect(key, version))  # type: ignore[misc]  # defaults bind the loop's values
+        else:
+            report.run(key, lambda key=key: inspector.inspect_again(key))  # type: ignore[misc]  # as above
+    return report.result()
+
+
+def _sweep(context: Any) -> dict[str, Any]:
+    adapters, report = _adapters(), _Report()
+
+    def may_go_on() -> bool:
+        remaining = getattr(context, "get_remaining_time_in_millis", None)
+        return remaining is None or remaining() > 1000 * _LAST_SECONDS
+
+    sweep(
+        adapters.inspector,
+        now=datetime.now(UTC),
+        upload_seconds=adapters.upload_seconds,
+        inspected=report.run,
+        may_go_on=may_go_on,
+    )
+    count("InspectionSweeps")
+    return report.result()
+
+
+def _written(event: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Key and version of each record; S3's test event has none."""
+    for record in event.get("Records") or ():
+        written = record["s3"]["object"]
+        yield unquote_plus(written["key"]), str(written.get("versionId") or "")

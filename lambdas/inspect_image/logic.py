@@ -1,0 +1,160 @@
+"""From an upload to an image, or to a row that says why not.
+
+S3's event names one version of an object. That version is checked, and exactly that version is copied to where users
+cannot write: whatever the user's form uploads meanwhile changes nothing. Of several versions one is elected in the row
+first, so that row and copy always tell of the same one.
+
+Every step may be repeated, and a kill between any two leaves a state from which the next event, Lambda's retry or the
+sweep goes on: the row is settled before the upload is removed, and only pending rows are ever settled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from lambdas.runtime.image_content import CheckedImage, ImageRefused, Refusal, check_image
+from lambdas.runtime.image_keys import IncomingKey, accepted_key
+
+# Between a form's end and the sweep's: an upload that began in time may still be on its way.
+GRACE_SECONDS = 60
+
+
+class Outcome(StrEnum):
+    """What became of one upload."""
+
+    READY = "ready"
+    REFUSED = "refused"
+    SETTLED = "settled"  # its row was settled before: a late or repeated event, or a replayed form
+    STRAY = "stray"  # no row speaks of it
+    OUTRUN = "outrun"  # another version of it, or another run, is being or was inspected
+    GONE = "gone"  # nothing there to inspect
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image's row. `elected` is the version under inspection, once there is one."""
+
+    key: IncomingKey
+    pending: bool
+    content_type: str
+    elected: str | None
+
+
+class Images(Protocol):
+    def find(self, key: IncomingKey) -> Image | None: ...
+    def elect(self, image: Image, version: str, *, instead_of: str | None) -> str | None: ...
+    def accept(self, image: Image, checked: CheckedImage, *, key: str, version: str) -> bool: ...
+    def refuse(self, image: Image, reason: Refusal) -> bool: ...
+    def overdue(self, created_before: datetime, *, limit: int) -> list[Image]: ...
+
+
+class Uploads(Protocol):
+    def keys(self, written_before: datetime) -> Iterable[str]: ...
+    def versions(self, key: str) -> list[str]: ...
+    def read(self, key: str, version: str, *, maximum_bytes: int) -> bytes | None: ...
+    def copy(self, key: str, version: str, *, to: str, content_type: str) -> str | None: ...
+    def remove(self, key: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """`reason` is set when this run refused the image."""
+
+    outcome: Outcome
+    reason: Refusal | None = None
+
+
+@dataclass(frozen=True)
+class Inspector:
+    """Inspects uploads; `maximum_bytes` bounds what is read of one."""
+
+    images: Images
+    uploads: Uploads
+    maximum_bytes: int
+
+    def inspect(self, key: str, version: str) -> Inspection:
+        """Settle the upload `key`, of which `version` was written.
+
+        Raises:
+            Exception: storage or database failed; the same call may be made again.
+        """
+        return self._inspect(key, version, instead_of=None)
+
+    def inspect_again(self, key: str) -> Inspection:
+        """Settle the upload `key`, whose event was lost or failed: the elected version, else the first."""
+        versions = self.uploads.versions(key)
+        if not versions:
+            return Inspection(Outcome.GONE)
+        incoming = IncomingKey.of(key)
+        image = self.images.find(incoming) if incoming else None
+        if image is None or image.elected is None:
+            return self._inspect(key, versions[0], instead_of=None)
+        if image.elected in versions:
+            return self._inspect(key, image.elected, instead_of=None)
+        return self._inspect(key, versions[0], instead_of=image.elected)
+
+    def _inspect(self, key: str, version: str, *, instead_of: str | None) -> Inspection:
+        incoming = IncomingKey.of(key)
+        image = self.images.find(incoming) if incoming else None
+        if image is None or not image.pending:
+            self.uploads.remove(key)
+            return Inspection(Outcome.STRAY if image is None else Outcome.SETTLED)
+        if self.images.elect(image, version, instead_of=instead_of) != version:
+            return Inspection(Outcome.OUTRUN)
+        try:
+            return self._settle(image, key, version)
+        except ImageRefused as refused:
+            won = self.images.refuse(image, refused.reason)
+            self.uploads.remove(key)
+            return Inspection(Outcome.REFUSED, refused.reason) if won else Inspection(Outcome.SETTLED)
+
+    def _settle(self, image: Image, key: str, version: str) -> Inspection:
+        content = self.uploads.read(key, version, maximum_bytes=self.maximum_bytes)
+        if content is None:
+            return Inspection(Outcome.GONE)
+        checked = check_image(content, maximum_bytes=self.maximum_bytes, declared=image.content_type)
+        accepted = accepted_key(image.key.auth_user_id, image.key.image_id, checked.content_type)
+        copied = self.uploads.copy(key, version, to=accepted, content_type=checked.content_type)
+        if copied is None:
+            return Inspection(Outcome.OUTRUN)
+        won = self.images.accept(image, checked, key=accepted, version=copied)
+        self.uploads.remove(key)
+        return Inspection(Outcome.READY if won else Outcome.SETTLED)
+
+
+def sweep(
+    inspector: Inspector,
+    *,
+    now: datetime,
+    upload_seconds: int,
+    inspected: Callable[[str, Callable[[], Inspection]], None],
+    may_go_on: Callable[[], bool],
+    batch: int = 200,
+) -> None:
+    """Settle what events did not: uploads older than a minute, then rows whose form ended with no upload.
+
+    `inspected` runs and reports one inspection; `may_go_on` says whether there is time for another. Safe to run twice
+    at once and to kill; the next sweep goes on.
+    """
+    for key in inspector.uploads.keys(now - timedelta(seconds=GRACE_SECONDS)):
+        if not may_go_on():
+            return
+        inspected(key, lambda key=key: inspector.inspect_again(key))  # type: ignore[misc]  # a default binds the loop's key
+    ended = now - timedelta(seconds=upload_seconds + GRACE_SECONDS)
+    for image in inspector.images.overdue(ended, limit=batch):
+        if not may_go_on():
+            return
+        inspected(str(image.key), lambda image=image: _settle_overdue(inspector, image))  # type: ignore[misc]  # as above
+
+
+def _settle_overdue(inspector: Inspector, image: Image) -> Inspection:
+    found = inspector.inspect_again(str(image.key))
+    if found.outcome is not Outcome.GONE:
+        return found
+    if inspector.images.refuse(image, Refusal.NEVER_UPLOADED):
+        return Inspection(Outcome.REFUSED, Refusal.NEVER_UPLOADED)
+    return Inspection(Outcome.SETTLED)
