@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -68,10 +68,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def _inspect(event: dict[str, Any]) -> dict[str, Any]:
     inspector, report = _adapters().inspector, _Report()
     for key, version in _written(event):
-        if version:
-            report.run(key, lambda key=key, version=version: inspector.inspect(key, version))  # type: ignore[misc]  # defaults bind the loop's values
-        else:
-            report.run(key, lambda key=key: inspector.inspect_again(key))  # type: ignore[misc]  # as above
+        # A bucket with versions always names one; should it not, the versions are looked up.
+        inspect = partial(inspector.inspect, key, version) if version else partial(inspector.inspect_again, key)
+        report.run(key, inspect)
     return report.result()
 
 

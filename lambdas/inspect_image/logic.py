@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Protocol
 
 from lambdas.runtime.image_content import CheckedImage, ImageRefused, Refusal, check_image
@@ -143,12 +144,12 @@ def sweep(
     for key in inspector.uploads.keys(now - timedelta(seconds=GRACE_SECONDS)):
         if not may_go_on():
             return
-        inspected(key, lambda key=key: inspector.inspect_again(key))  # type: ignore[misc]  # a default binds the loop's key
+        inspected(key, partial(inspector.inspect_again, key))
     ended = now - timedelta(seconds=upload_seconds + GRACE_SECONDS)
     for image in inspector.images.overdue(ended, limit=batch):
         if not may_go_on():
             return
-        inspected(str(image.key), lambda image=image: _settle_overdue(inspector, image))  # type: ignore[misc]  # as above
+        inspected(str(image.key), partial(_settle_overdue, inspector, image))
 
 
 def _settle_overdue(inspector: Inspector, image: Image) -> Inspection:

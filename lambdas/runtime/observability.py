@@ -18,8 +18,9 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 MASK = "***"
 # Compared without case, hyphens and underscores.
 _SECRET_KEYS = frozenset(
-    "authorization token sessiontoken devicetoken deviceid devicehash password secret secretstring signature body "
-    "prompt privatekey fields policy url uploadurl imageurl videourl xamzsecuritytoken cookie identitysource".split()
+    {"authorization", "body", "cookie", "devicehash", "deviceid", "devicetoken", "fields", "identitysource", "imageurl"}
+    | {"password", "policy", "privatekey", "prompt", "secret", "secretstring", "sessiontoken", "signature", "token"}
+    | {"uploadurl", "url", "videourl", "xamzsecuritytoken"}
 )
 _SECRET_TEXTS = (
     (re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), MASK),  # a JWT
