@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from lambdas.inspect_image.logic import Image
@@ -10,14 +11,12 @@ from lambdas.runtime.image_content import CheckedImage, Refusal
 from lambdas.runtime.image_keys import IncomingKey
 
 _IMAGE = """
-select i.id, u.auth_user_id, i.status, i.content_type, i.object_version
+select i.id, u.auth_user_id, i.status, i.content_type
 from public.images i join public.users u on u.id = i.user_id
 """
 
 
 class PostgresImages:
-    """While a row is pending, its `object_key` and `object_version` name the elected upload; then the accepted copy."""
-
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -29,18 +28,9 @@ class PostgresImages:
             ).fetchone()
         return _image(row) if row else None
 
-    def elect(self, image: Image, version: str, *, instead_of: str | None) -> str | None:
-        """Make `version` the one to inspect, unless another is; give the one that is now (None: row is settled)."""
-        with self._database.transaction() as cursor:
-            cursor.execute(
-                "update public.images set object_key = %s, object_version = %s"
-                " where id = %s and status = 'pending' and object_version is not distinct from %s",
-                (str(image.key), version, image.key.image_id, instead_of),
-            )
-            row = cursor.execute(
-                "select object_version from public.images where id = %s and status = 'pending'", (image.key.image_id,)
-            ).fetchone()
-        return row["object_version"] if row else None
+    def hold(self, key: IncomingKey) -> AbstractContextManager[bool]:
+        """Keep other runs from this image meanwhile; False when another run has it."""
+        return self._database.exclusive(f"inspect {key.image_id}")
 
     def accept(self, image: Image, checked: CheckedImage, *, key: str, version: str) -> bool:
         """Make the image usable; False when its row was settled meanwhile."""
@@ -57,8 +47,8 @@ class PostgresImages:
         """Say why there will be no image; False when its row was settled meanwhile."""
         with self._database.transaction() as cursor:
             done = cursor.execute(
-                "update public.images set status = 'refused', reason = %s, object_key = null, object_version = null,"
-                " inspected_at = now() where id = %s and status = 'pending'",
+                "update public.images set status = 'refused', reason = %s, inspected_at = now()"
+                " where id = %s and status = 'pending'",
                 (str(reason), image.key.image_id),
             )
             return done.rowcount == 1
@@ -78,5 +68,4 @@ def _image(row: Row) -> Image:
         key=IncomingKey(row["auth_user_id"], row["id"]),
         pending=row["status"] == "pending",
         content_type=row["content_type"],
-        elected=row["object_version"] if row["status"] == "pending" else None,
     )

@@ -1,8 +1,8 @@
 """From an upload to an image, or to a row that says why not.
 
 S3's event names one version of an object. That version is checked, and exactly that version is copied to where users
-cannot write: whatever the user's form uploads meanwhile changes nothing. Of several versions one is elected in the row
-first, so that row and copy always tell of the same one.
+cannot write: whatever the user's form uploads meanwhile changes nothing. One run at a time holds an image, so that its
+row and its copy tell of the same version.
 
 Every step may be repeated, and a kill between any two leaves a state from which the next event, Lambda's retry or the
 sweep goes on: the row is settled before the upload is removed, and only pending rows are ever settled.
@@ -11,6 +11,7 @@ sweep goes on: the row is settled before the upload is removed, and only pending
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -31,23 +32,22 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     SETTLED = "settled"  # its row was settled before: a late or repeated event, or a replayed form
     STRAY = "stray"  # no row speaks of it
-    OUTRUN = "outrun"  # another version of it, or another run, is being or was inspected
+    BUSY = "busy"  # another run is inspecting it, or a version of it
     GONE = "gone"  # nothing there to inspect
 
 
 @dataclass(frozen=True)
 class Image:
-    """An image's row. `elected` is the version under inspection, once there is one."""
+    """What an image's row says."""
 
     key: IncomingKey
     pending: bool
     content_type: str
-    elected: str | None
 
 
 class Images(Protocol):
     def find(self, key: IncomingKey) -> Image | None: ...
-    def elect(self, image: Image, version: str, *, instead_of: str | None) -> str | None: ...
+    def hold(self, key: IncomingKey) -> AbstractContextManager[bool]: ...
     def accept(self, image: Image, checked: CheckedImage, *, key: str, version: str) -> bool: ...
     def refuse(self, image: Image, reason: Refusal) -> bool: ...
     def overdue(self, created_before: datetime, *, limit: int) -> list[Image]: ...
@@ -83,48 +83,42 @@ class Inspector:
         Raises:
             Exception: storage or database failed; the same call may be made again.
         """
-        return self._inspect(key, version, instead_of=None)
+        incoming = IncomingKey.of(key)
+        if incoming is None:
+            return self._removed(key, Outcome.STRAY)
+        with self.images.hold(incoming) as held:
+            if not held:
+                return Inspection(Outcome.BUSY)
+            image = self.images.find(incoming)
+            if image is None or not image.pending:
+                return self._removed(key, Outcome.STRAY if image is None else Outcome.SETTLED)
+            return self._settled(image, key, version)
 
     def inspect_again(self, key: str) -> Inspection:
-        """Settle the upload `key`, whose event was lost or failed: the elected version, else the first."""
+        """Settle the upload `key`, whose event was lost or failed, by the first of its versions."""
         versions = self.uploads.versions(key)
-        if not versions:
-            return Inspection(Outcome.GONE)
-        incoming = IncomingKey.of(key)
-        image = self.images.find(incoming) if incoming else None
-        if image is None or image.elected is None:
-            return self._inspect(key, versions[0], instead_of=None)
-        if image.elected in versions:
-            return self._inspect(key, image.elected, instead_of=None)
-        return self._inspect(key, versions[0], instead_of=image.elected)
+        return self.inspect(key, versions[0]) if versions else Inspection(Outcome.GONE)
 
-    def _inspect(self, key: str, version: str, *, instead_of: str | None) -> Inspection:
-        incoming = IncomingKey.of(key)
-        image = self.images.find(incoming) if incoming else None
-        if image is None or not image.pending:
-            self.uploads.remove(key)
-            return Inspection(Outcome.STRAY if image is None else Outcome.SETTLED)
-        if self.images.elect(image, version, instead_of=instead_of) != version:
-            return Inspection(Outcome.OUTRUN)
+    def _settled(self, image: Image, key: str, version: str) -> Inspection:
         try:
-            return self._settle(image, key, version)
+            content = self.uploads.read(key, version, maximum_bytes=self.maximum_bytes)
+            if content is None:
+                return Inspection(Outcome.GONE)
+            checked = check_image(content, maximum_bytes=self.maximum_bytes, declared=image.content_type)
         except ImageRefused as refused:
             won = self.images.refuse(image, refused.reason)
-            self.uploads.remove(key)
-            return Inspection(Outcome.REFUSED, refused.reason) if won else Inspection(Outcome.SETTLED)
-
-    def _settle(self, image: Image, key: str, version: str) -> Inspection:
-        content = self.uploads.read(key, version, maximum_bytes=self.maximum_bytes)
-        if content is None:
-            return Inspection(Outcome.GONE)
-        checked = check_image(content, maximum_bytes=self.maximum_bytes, declared=image.content_type)
+            return self._removed(key, Outcome.REFUSED if won else Outcome.SETTLED, refused.reason if won else None)
         accepted = accepted_key(image.key.auth_user_id, image.key.image_id, checked.content_type)
         copied = self.uploads.copy(key, version, to=accepted, content_type=checked.content_type)
         if copied is None:
-            return Inspection(Outcome.OUTRUN)
+            return Inspection(Outcome.GONE)
         won = self.images.accept(image, checked, key=accepted, version=copied)
+        return self._removed(key, Outcome.READY if won else Outcome.SETTLED)
+
+    def _removed(self, key: str, outcome: Outcome, reason: Refusal | None = None) -> Inspection:
+        """Always last: until the row is settled, the upload is what a repetition needs."""
         self.uploads.remove(key)
-        return Inspection(Outcome.READY if won else Outcome.SETTLED)
+        return Inspection(outcome, reason)
 
 
 def sweep(

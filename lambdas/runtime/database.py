@@ -29,6 +29,12 @@ STATEMENT_MILLISECONDS = 10_000
 # A connection that died while the process was frozen looks alive until something is sent on it: how long to wait then.
 DEAD_PEER_MILLISECONDS = 5_000
 
+# The server's side of the same: what a killed process held is free after some 90 s.
+_OPTIONS = (
+    f"-c statement_timeout={STATEMENT_MILLISECONDS} -c idle_in_transaction_session_timeout=15000"
+    " -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
+)
+
 _AS_USER = "select set_config('role', 'authenticated', true), set_config('request.jwt.claims', %s, true)"
 _AS_FUNCTION = "select set_config('request.jwt.claims', %s, true)"
 
@@ -71,6 +77,25 @@ class Database:
         with self._begun(_AS_USER, claims) as cursor:
             yield cursor
 
+    @contextmanager
+    def exclusive(self, name: str) -> Iterator[bool]:
+        """Hold the lock `name` around several transactions; False when another process holds it.
+
+        It belongs to the connection, so a killed process holds nothing. Should the connection be lost and replaced
+        meanwhile, the lock is lost with it: use it against waste, and compare-and-set against wrong.
+
+        Raises:
+            DatabaseUnavailable: the database cannot be reached.
+        """
+        with self._begun(_AS_FUNCTION, None) as cursor:
+            row = cursor.execute("select pg_try_advisory_lock(hashtextextended(%s, 0)) as held", (name,)).fetchone()
+        held, holder = bool(row and row["held"]), self._connection
+        try:
+            yield held
+        finally:
+            if held and holder is not None and holder is self._connection:
+                self._unlock(holder, name)
+
     def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -109,6 +134,12 @@ class Database:
         except psycopg.Error:
             self.close()
 
+    def _unlock(self, holder: Connection, name: str) -> None:
+        try:
+            holder.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
+        except psycopg.Error:
+            self.close()
+
     def _connect(self) -> Connection:
         wanted = self._settings
         token = clients.rds().generate_db_auth_token(
@@ -125,7 +156,7 @@ class Database:
             tcp_user_timeout=DEAD_PEER_MILLISECONDS,
             keepalives_idle=30,
             application_name=wanted.database_user,
-            options=f"-c statement_timeout={STATEMENT_MILLISECONDS} -c idle_in_transaction_session_timeout=15000",
+            options=_OPTIONS,
             autocommit=True,  # transactions are begun and ended by the statements here, and nowhere else
             row_factory=dict_row,
         )
