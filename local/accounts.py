@@ -6,8 +6,10 @@ would say nothing about the rights a deployment needs.
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import boto3
+import botocore.session
 import jinja2
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -28,6 +31,21 @@ AUDITOR = "rendio-auditor"
 POLICIES = {DEPLOYER: "iam/deployer.json.j2", AUDITOR: "iam/auditor.json.j2"}
 POLICY_NAME = "access"
 
+# botocore reads these from the environment and from files in HOME unless it is told where else: nowhere.
+_NO_SHELL = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, "/dev/null", None),
+    "credentials_file": (None, None, "/dev/null", None),
+}
+
+# Clients may be used by many threads; making one may not.
+_MAKING = threading.Lock()
+
+
+@functools.cache
+def _session() -> boto3.Session:
+    return boto3.Session(botocore_session=botocore.session.Session(session_vars=_NO_SHELL))
+
 
 @dataclass(frozen=True, repr=False)
 class Keys:
@@ -37,15 +55,21 @@ class Keys:
     secret_key: str
 
     def client(self, service: str, endpoint: str, **more: Any) -> Any:
-        """A boto3 client of this user on the laptop cloud."""
-        return boto3.client(
+        """A boto3 client of this user on the laptop cloud, whatever the shell and its profiles say."""
+        with _MAKING:
+            return self._client(service, endpoint, **more)
+
+    def _client(self, service: str, endpoint: str, **more: Any) -> Any:
+        return _session().client(
             service,
             endpoint_url=endpoint,
             region_name=REGION,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
             # Loopback never goes through a proxy.
-            config=Config(proxies={}, retries={"max_attempts": 2}, connect_timeout=5, **more),
+            config=Config(
+                proxies={}, ignore_configured_endpoint_urls=True, retries={"max_attempts": 2}, connect_timeout=5, **more
+            ),
         )
 
 
