@@ -45,6 +45,11 @@ class State:
         return self.root / "pulumi"
 
     @property
+    def provider(self) -> Path:
+        """What the AWS provider keeps between commands."""
+        return self.root / "provider"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 
@@ -92,7 +97,16 @@ class State:
     def create(self) -> None:
         """Make the folders; readable by their owner alone, since keys lie in them."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for folder in (self.ministack, self.postgres, self.pulumi, self.logs, self.run, self.home, self.temporary):
+        for folder in (
+            self.ministack,
+            self.postgres,
+            self.pulumi,
+            self.provider,
+            self.logs,
+            self.run,
+            self.home,
+            self.temporary,
+        ):
             folder.mkdir(mode=0o700, exist_ok=True)
 
     def exists(self) -> bool:
