@@ -5,6 +5,7 @@ Every login may read the catalog, so both see the same. RDS's own roles (`rds…
 AWS adds to them with its versions.
 """
 
+# ruff: noqa: S608  # every part of a query is a constant of this package
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ select 'schema', pg_catalog.quote_ident(n.nspname), n.nspowner,
 from pg_catalog.pg_namespace n where {_OWN_SCHEMAS}
 union all
 select case c.relkind when 'S' then 'sequence' else 'table' end, c.oid::regclass::text, c.relowner,
-  coalesce(c.relacl, pg_catalog.acldefault(case c.relkind when 'S' then 's' else 'r' end, c.relowner))
+  coalesce(c.relacl, pg_catalog.acldefault(case c.relkind when 'S' then 's'::"char" else 'r' end, c.relowner))
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S') and {_OWN_SCHEMAS}
 union all

@@ -1,0 +1,1 @@
+"""Compares the database's roles, grants and policies with what was applied."""

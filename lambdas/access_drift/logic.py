@@ -1,0 +1,29 @@
+"""How the database differs from what was applied."""
+
+from __future__ import annotations
+
+from lambdas.runtime.access_catalog import Connection, Drift, drifts, take_snapshot
+
+
+def find_drifts(connection: Connection) -> list[Drift]:
+    """Compare the catalog with the snapshot that the last deployment stored.
+
+    A database that was never deployed to, or lost the record, is one drift: everything is to be applied.
+    """
+    with connection.transaction():
+        connection.execute("set transaction isolation level repeatable read, read only")
+        stored = _stored(connection)
+        if stored is None:
+            return [Drift("access model", "rendio.access_model", "applied", None)]
+        return drifts(stored, take_snapshot(connection))
+
+
+def _stored(connection: Connection) -> dict[str, dict[str, object]] | None:
+    readable = connection.execute(
+        "select has_table_privilege(to_regclass('rendio.access_model'), 'select')"
+        " and has_schema_privilege(to_regnamespace('rendio'), 'usage')"
+    ).fetchone()
+    if readable is None or not readable[0]:
+        return None
+    row = connection.execute("select snapshot from rendio.access_model").fetchone()
+    return row[0] if row else None
