@@ -10,7 +10,9 @@ if __name__ == "__main__":
     _HERE = Path(__file__).resolve().parent
     sys.path[:] = [str(_HERE.parent), *(entry for entry in sys.path if Path(entry).resolve() != _HERE)]
 
-# ruff: noqa: E402  the search path has to be right before these
+
+import pulumi
+
 from infra.access_model import AccessModelInput
 from infra.api import Api, Routes
 from infra.config import Config, load_config
@@ -20,7 +22,7 @@ from infra.inspection import ImageInspection
 from infra.names import FunctionId, Names
 from infra.network import Network
 from infra.on_call import OnCall
-from infra.outputs import export_outputs
+from infra.outputs import stack_outputs
 from infra.packaging import ZipPackages
 from infra.schedules import Schedules
 from infra.secrets import Secrets
@@ -29,8 +31,8 @@ from infra.storage import Storage
 from policies.model.documents import Documents
 
 
-def back_end(config: Config, model: AccessModelInput, packages: Packages) -> None:
-    """Everything there is on one stack, in the order in which data reaches it."""
+def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dict[str, pulumi.Input[str]]:
+    """Everything there is on one stack, in the order in which data reaches it; the answer is the stack's outputs."""
     names = Names.of(config)  # each physical name and ARN, known before anything exists
     documents = Documents(names.context())  # every policy, rendered from those names
 
@@ -49,6 +51,7 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> Non
         documents=documents,
         packages=packages,
         network=network,
+        storage=storage,
         database=database,
         sessions=sessions,
         secrets=secrets,
@@ -78,10 +81,12 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> Non
     Schedules("schedules", names=names, documents=documents, functions=functions)
     on_call = OnCall("on-call", names=names, config=config.on_call, documents=documents)
 
-    export_outputs(api=api, storage=storage, sessions=sessions, database=database, on_call=on_call)
+    return stack_outputs(api=api, storage=storage, sessions=sessions, database=database, on_call=on_call)
 
 
 if __name__ == "__main__":
     stack_config = load_config()  # offline; every mistake reported at once, before anything is touched
     stack_model = AccessModelInput.of(stack_config.stack)
-    back_end(stack_config, stack_model, ZipPackages(stack_config.functions, generated=stack_model.generated_files()))
+    stack_packages = ZipPackages(stack_config.functions, generated=stack_model.generated_files())
+    for output, value in back_end(stack_config, stack_model, stack_packages).items():
+        pulumi.export(output, value)

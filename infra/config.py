@@ -4,6 +4,7 @@ The only reader of Pulumi's configuration and of the environment. Everything els
 The rules one value cannot know are in `config_rules.py`.
 """
 
+# ruff: noqa: N815  the `aws:` keys are spelt as the provider spells them
 from __future__ import annotations
 
 import ipaddress

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import typing
 from collections.abc import Collection
@@ -28,7 +27,7 @@ _FORMS = {
     "functions.wheels": "must be a platform uv knows, such as aarch64-manylinux_2_34",
     "sessions.keys": "must name each key by 1-31 lower-case letters, digits or hyphens, such as 2026a",
     "on_call.page_endpoints": "must be e-mail addresses; a pager's URL is a secret and belongs into Secrets Manager",
-    "on_call.notify_endpoints": "must be e-mail addresses; a webhook's URL is a secret and belongs into Secrets Manager",
+    "on_call.notify_endpoints": "must be e-mail addresses; a webhook's URL is a secret",
 }
 _TYPES = {
     "string_type": "must be text; put it in quotes",
@@ -51,8 +50,24 @@ def mask(key: str, value: object, hidden: Collection[str] = frozenset()) -> str:
 
 
 def did_you_mean(name: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)
-    return f" Did you mean {close[0]}?" if close else ""
+    """The known name that `name` is closest to, if it is close: two slips at most, and one in a short name."""
+    slips, nearest = min((_slips(name, candidate), candidate) for candidate in sorted(known))
+    return f" Did you mean {nearest}?" if slips <= min(2, len(name) // 3) else ""
+
+
+def _slips(left: str, right: str) -> int:
+    """How many letters were missed, added, changed or swapped with their neighbour (optimal string alignment)."""
+    before: list[int] = []
+    above = list(range(len(right) + 1))
+    for row, one in enumerate(left, 1):
+        line = [row]
+        for column, other in enumerate(right, 1):
+            cost = min(above[column] + 1, line[column - 1] + 1, above[column - 1] + (one != other))
+            if row > 1 and column > 1 and one == right[column - 2] and other == left[row - 2]:
+                cost = min(cost, before[column - 2] + 1)
+            line.append(cost)
+        before, above = above, line
+    return above[-1]
 
 
 def unknown_key(key: str, shown: str, name: str, known: Collection[str]) -> Problem:

@@ -151,8 +151,9 @@ class StackRules:
             if not isinstance(url, str) or urlsplit(url).scheme != "https" or not urlsplit(url).hostname:
                 yield self._problem(".".join(path), "must be an https URL; http is for the local stack on loopback")
         apple = self._value("device_check", "apple_url")
-        if self._stack != "local" and isinstance(apple, str) and urlsplit(apple).scheme == "https":
-            if urlsplit(apple).hostname not in APPLE_HOSTS:
+        if self._stack != "local" and isinstance(apple, str) and apple.startswith("https:"):
+            host = urlsplit(apple).hostname
+            if host is not None and host not in APPLE_HOSTS:
                 yield self._problem("device_check.apple_url", f"must be on {' or '.join(sorted(APPLE_HOSTS))}")
         if self._value("database", "sslmode") == "disable" and self._stack != "local":
             yield self._problem("database.sslmode", "must be verify-full: only a loopback database goes without TLS")

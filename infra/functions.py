@@ -15,6 +15,7 @@ from infra.names import FunctionId, Names
 from infra.network import Network
 from infra.secrets import Secrets
 from infra.sessions import Sessions
+from infra.storage import Storage
 from policies.model.documents import Documents
 
 
@@ -119,6 +120,7 @@ class Functions(pulumi.ComponentResource):
         documents: Documents,
         packages: Packages,
         network: Network,
+        storage: Storage,
         database: Database,
         sessions: Sessions,
         secrets: Secrets,
@@ -128,9 +130,11 @@ class Functions(pulumi.ComponentResource):
         environments = Environments(names=names, config=config, database=database, sessions=sessions)
         known_by_name: dict[FunctionId, list[pulumi.Resource]] = {
             FunctionId.DEVICE_CHECK: secrets.ready,
-            FunctionId.UPLOAD_IMAGE: sessions.roles,
-            FunctionId.VIEW_IMAGE: sessions.roles,
-            FunctionId.UPLOAD_IMAGE_DIRECT: sessions.roles,
+            FunctionId.UPLOAD_IMAGE: [*sessions.roles, *storage.images.ready],
+            FunctionId.VIEW_IMAGE: [*sessions.roles, *storage.images.ready],
+            FunctionId.UPLOAD_IMAGE_DIRECT: [*sessions.roles, *storage.images.ready],
+            FunctionId.UPLOAD_IMAGE_ANONYMOUS: storage.images.ready,
+            FunctionId.INSPECT_IMAGE: storage.images.ready,
         }
         self._functions = {
             spec.id: Function(

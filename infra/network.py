@@ -198,7 +198,7 @@ class Network(pulumi.ComponentResource):
         return group.id
 
     def _group(self, name: str, description: str) -> aws.ec2.SecurityGroup:
-        """Auto-named: Lambda's interfaces take up to 45 minutes to go, and a fixed name could not be replaced till then."""
+        """Auto-named: Lambda's interfaces take up to 45 minutes to go, and keep a fixed name taken till then."""
         return aws.ec2.SecurityGroup(
             name, vpc_id=self._vpc.id, description=description, tags=self._tags(name), opts=self._child
         )

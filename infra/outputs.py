@@ -12,12 +12,16 @@ from infra.sessions import Sessions
 from infra.storage import Storage
 
 
-def export_outputs(*, api: Api, storage: Storage, sessions: Sessions, database: Database, on_call: OnCall) -> None:
-    pulumi.export("api_url", api.url)
-    pulumi.export("images_bucket", storage.images.name)
-    pulumi.export("videos_bucket", storage.videos.name)
-    pulumi.export("session_issuer", sessions.issuer)
-    pulumi.export("database_endpoint", database.endpoint)
-    pulumi.export("database_name", DATABASE_NAME)
-    pulumi.export("page_topic_arn", on_call.page_topic_arn)
-    pulumi.export("notify_topic_arn", on_call.notify_topic_arn)
+def stack_outputs(
+    *, api: Api, storage: Storage, sessions: Sessions, database: Database, on_call: OnCall
+) -> dict[str, pulumi.Input[str]]:
+    return {
+        "api_url": api.url,
+        "images_bucket": storage.images.name,
+        "videos_bucket": storage.videos.name,
+        "session_issuer": sessions.issuer,
+        "database_endpoint": database.endpoint,
+        "database_name": DATABASE_NAME,
+        "page_topic_arn": on_call.page_topic_arn,
+        "notify_topic_arn": on_call.notify_topic_arn,
+    }

@@ -28,7 +28,6 @@ MAXIMUM_MB = 30
 _FORMAT = "1"  # raise it when the same sources shall make other bytes
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first date a zip can hold
 _FILE_MODE = 0o100644 << 16
-_CERTIFICATES = PurePosixPath("lambdas/certificates")
 
 # What an installation writes about itself (RECORD lists scripts whose first line holds this machine's path), and what
 # no function imports. boto3 comes with Lambda's runtime.
@@ -134,9 +133,9 @@ class ZipPackages:
         if not (lambdas / function / "handler.py").is_file():
             raise PackagingError(f"lambdas/{function}/handler.py does not exist")
         yield PurePosixPath("lambdas/__init__.py"), _content(lambdas / "__init__.py")
-        for folder in (lambdas / "runtime", lambdas / function, self._root / _CERTIFICATES):
-            for path in _files(folder):
-                yield PurePosixPath(path.relative_to(self._root).as_posix()), path.read_bytes()
+        sources = [path for folder in ("runtime", function) for path in _files(lambdas / folder)]
+        for path in [*sources, *sorted((lambdas / "certificates").glob("*.pem"))]:
+            yield PurePosixPath(path.relative_to(self._root).as_posix()), path.read_bytes()
         for name, content in self._generated.get(function, {}).items():
             yield PurePosixPath(name), content
 
@@ -163,14 +162,16 @@ def _files(folder: Path) -> Iterator[Path]:
 def _write_zip(path: Path, files: Mapping[PurePosixPath, bytes]) -> None:
     """Same files, same bytes: fixed dates, modes, order and compression. Readers never see half a zip."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as bundle:
-            for name in sorted(files, key=str):
-                entry = zipfile.ZipInfo(str(name), _EPOCH)
-                entry.external_attr = _FILE_MODE
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.create_system = 3  # Unix, wherever this runs
-                bundle.writestr(entry, files[name])
+    with (
+        tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part,
+        zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as bundle,
+    ):
+        for name in sorted(files, key=str):
+            entry = zipfile.ZipInfo(str(name), _EPOCH)
+            entry.external_attr = _FILE_MODE
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, wherever this runs
+            bundle.writestr(entry, files[name])
     Path(part.name).replace(path)
 
 

@@ -38,6 +38,8 @@ class UserBucket(pulumi.ComponentResource):
 
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
+    ready: list[pulumi.Resource]
+    """What must exist before anything is put into the bucket."""
 
     def __init__(
         self,
@@ -67,7 +69,7 @@ class UserBucket(pulumi.ComponentResource):
         aws.s3.BucketOwnershipControls(
             resource_name, bucket=name, rule={"object_ownership": "BucketOwnerEnforced"}, opts=child
         )
-        aws.s3.BucketServerSideEncryptionConfiguration(
+        encryption = aws.s3.BucketServerSideEncryptionConfiguration(
             resource_name,
             bucket=name,
             rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
@@ -77,7 +79,7 @@ class UserBucket(pulumi.ComponentResource):
             resource_name, bucket=name, versioning_configuration={"status": "Enabled"}, opts=child
         )
         # S3 refuses a policy and a public access block that are written at the same time.
-        aws.s3.BucketPolicy(
+        access = aws.s3.BucketPolicy(
             resource_name, bucket=name, policy=policy, opts=pulumi.ResourceOptions(parent=self, depends_on=[block])
         )
         # Rules for noncurrent versions are refused until the bucket has versions.
@@ -88,6 +90,7 @@ class UserBucket(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[versioning]),
         )
         self.name, self.arn = name, self._bucket.arn
+        self.ready = [self._bucket, encryption, versioning, access]
         self.register_outputs({"name": self.name, "arn": self.arn})
 
 
@@ -109,17 +112,17 @@ def _lifecycle(
             "expiration": {"expired_object_delete_marker": True},
         },
     ]
-    for objects in transient:
-        rules.append(
-            {
-                "id": f"forget-{objects.prefix.strip('/')}",
-                "status": "Enabled",
-                "filter": {"prefix": objects.prefix},
-                "expiration": {"days": objects.days},
-                "noncurrent_version_expiration": {"noncurrent_days": TRANSIENT_NONCURRENT_DAYS},
-            }
-        )
-    return rules
+    return rules + [_forget(objects) for objects in transient]
+
+
+def _forget(objects: Transient) -> aws.s3.BucketLifecycleConfigurationRuleArgsDict:
+    return {
+        "id": f"forget-{objects.prefix.strip('/')}",
+        "status": "Enabled",
+        "filter": {"prefix": objects.prefix},
+        "expiration": {"days": objects.days},
+        "noncurrent_version_expiration": {"noncurrent_days": TRANSIENT_NONCURRENT_DAYS},
+    }
 
 
 class Storage(pulumi.ComponentResource):

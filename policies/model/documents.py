@@ -114,7 +114,7 @@ def _environment() -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(ROOT),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # the output is JSON, parsed at once; values are names of our own, checked by config
+        autoescape=False,  # noqa: S701  the output is JSON, parsed at once, of names that config has checked
         trim_blocks=True,
         lstrip_blocks=True,
     )
