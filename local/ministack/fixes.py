@@ -7,9 +7,11 @@ from local.ministack import (
     embedded_metrics,
     function_credentials,
     functions,
+    kms_conditions,
     policy_variables,
     principal_arn,
     rds_connect,
+    schedules,
     secure_transport,
     snapshots,
 )
@@ -17,12 +19,14 @@ from local.ministack import (
 ALL = (
     principal_arn,
     policy_variables,
+    kms_conditions,
     secure_transport,
     rds_connect,
     functions,
     embedded_metrics,
     function_credentials,
     alarms,
+    schedules,
     snapshots,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -20,6 +21,7 @@ from uuid import uuid4
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ACCOUNT, REGION = "000000000000", "us-east-1"
@@ -84,10 +86,8 @@ class Emulator:
             return
         self.process.send_signal(how)
         self.process.wait(20)
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process = None
 
     def log(self) -> str:
@@ -104,10 +104,9 @@ class Emulator:
             time.sleep(0.02)
         raise AssertionError(f"not within {seconds} s: {what}")
 
-    # --- who asks
+    # --- who asks: the account's root sets the scenes and never acts in them
 
     def root_client(self, service: str) -> Any:
-        """The account's root: sets the scene, never acts in it."""
         return self.client(service, ("test", "test", None))
 
     def client(self, service: str, keys: tuple[str, str, str | None], **config: Any) -> Any:
@@ -119,7 +118,9 @@ class Emulator:
             aws_access_key_id=access_key,
             aws_secret_access_key=secret_key,
             aws_session_token=token,
-            config=Config(signature_version="s3v4" if service == "s3" else None, retries={"total_max_attempts": 1}, **config),
+            config=Config(
+                signature_version="s3v4" if service == "s3" else None, retries={"total_max_attempts": 1}, **config
+            ),
         )
 
     def user(self, *statements: dict[str, Any]) -> tuple[str, str, None]:
@@ -139,13 +140,13 @@ class Emulator:
             iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy(*statements))
         return name
 
-    def session(self, role: str, *, by: tuple[str, str, str | None] | None = None, **tags: str) -> tuple[str, str, str]:
-        """Keys of a session of the role, opened by a user who may assume everything, unless told."""
-        sts = self.client("sts", by or self.user(allow(["sts:AssumeRole", "sts:TagSession"], "*")))
+    def session(self, role: str, tags: dict[str, str] | None = None) -> tuple[str, str, str]:
+        """Keys of a session of the role, opened by a user who may assume everything."""
+        sts = self.client("sts", self.user(allow(["sts:AssumeRole", "sts:TagSession"], "*")))
         given = sts.assume_role(
             RoleArn=role_arn(role),
             RoleSessionName="session",
-            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            Tags=[{"Key": key, "Value": value} for key, value in (tags or {}).items()],
         )["Credentials"]
         return given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
 
@@ -176,7 +177,10 @@ class Emulator:
     def lines(self, function: str) -> list[str]:
         """What the function logged, platform lines left out."""
         logs, group = self.root_client("logs"), f"/aws/lambda/{function}"
-        events = logs.filter_log_events(logGroupName=group)["events"]
+        try:
+            events = logs.filter_log_events(logGroupName=group)["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []  # it has not run yet
         return [e["message"] for e in events if not e["message"].startswith(("START ", "END ", "REPORT "))]
 
 
@@ -199,6 +203,20 @@ def allow(actions: str | list[str], resources: str | list[str], **more: Any) -> 
 def role_arn(name: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:role/{name}"
 
+
+def refused(call: Any, /, **arguments: Any) -> bool:
+    """True when IAM refuses the call; any other failure is one of the test."""
+    try:
+        call(**arguments)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in DENIALS:
+            raise
+        return True
+    return False
+
+
+# One refusal, named differently by each protocol.
+DENIALS = ("AccessDenied", "AccessDeniedException", "AuthorizationError")
 
 TRUST_ALL = {
     "Effect": "Allow",
