@@ -83,12 +83,13 @@ class PostgresDevices:
         Of many calls, one grants: the second value says whether it was this one.
         """
         with self._database.transaction() as cursor:
-            won = cursor.execute(
+            cursor.execute(
                 "update public.devices set grant_state = 'granted', granted_at = now()"
                 " where id = %s and grant_state = 'claimed'",
                 (device.id,),
             )
-            if won.rowcount == 1:
+            won = cursor.rowcount == 1
+            if won:
                 cursor.execute(
                     "update public.users set credits_remaining = credits_remaining + %s, updated_at = now()"
                     " where id = %s",
@@ -98,7 +99,7 @@ class PostgresDevices:
                     "insert into public.credit_ledger (user_id, amount, reason) values (%s, %s, 'free_grant')",
                     (device.user_id, amount),
                 )
-            return _read(cursor, device), won.rowcount == 1
+            return _read(cursor, device), won
 
     def _keyring(self, **freshness: float) -> Keyring:
         return Keyring.of(self._hash_keys.value(**freshness))
