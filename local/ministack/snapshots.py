@@ -1,4 +1,4 @@
-"""State is on disk within two seconds of a change, and a file is whole or not there.
+"""State is on disk within two seconds of a change, of a resource at once, and a file is whole or not there.
 
 MiniStack saves when it is told to end, so a `kill -9` loses everything since the start; it forgets the
 sessions of assumed roles altogether; and it deletes the code of replaced functions before the record that
@@ -21,12 +21,16 @@ from ministack import app as upstream
 from ministack.core import persistence
 from ministack.services import cloudwatch, cloudwatch_logs, lambda_svc, sts
 
+from local.ministack import acknowledged
+
 _log = logging.getLogger("rendio.snapshots")
 # Changes come in bursts: wait for the rest of one.
 _SETTLE_SECONDS = 0.4
 # A service whose state is large (logs, after hours of load) is saved more rarely, so that saving takes at most
 # a tenth of one core.
 _REST = 10
+# State that changes while it is read is read again.
+_ATTEMPTS = 5
 
 
 def install() -> None:
@@ -56,6 +60,7 @@ def install() -> None:
     cloudwatch.copy = cloudwatch_logs.copy = _NoCopy
     lambda_svc._write_code_blob = _remembering(lambda_svc._write_code_blob)
     saver.prune, lambda_svc._prune_orphan_code_blobs = lambda_svc._prune_orphan_code_blobs, saver.prune_later
+    acknowledged.install(saver.save_now)
     threading.Thread(target=saver.run, name="rendio-snapshots", daemon=True).start()
 
 
@@ -85,6 +90,13 @@ class _Saver:
     def save_all(self, services: Mapping[str, Callable[[], Any]]) -> None:
         """Everything, now; MiniStack calls it as the last thing it does."""
         self._save(services, only_due=False)
+
+    def save_now(self, names: set[str]) -> None:
+        """These services, whenever they were saved last."""
+        services = {name: state for name, state in upstream._build_persistence_save_dict().items() if name in names}
+        for _attempt in range(_ATTEMPTS):
+            if self._save(services, only_due=False):
+                return
 
     def prune_later(self, referenced: set[str]) -> None:
         """Called while Lambda's state is taken: code that it no longer names may go once it is written."""
