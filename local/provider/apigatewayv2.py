@@ -30,7 +30,7 @@ _ENDPOINT = "{endpoint}/restapis/{api}/$default/_user_request_"
 
 
 class Api(Resource):
-    """An HTTP API. Its endpoint is the emulator's own way to call it, since nothing resolves `execute-api` names here."""
+    """An HTTP API. Its endpoint is the emulator's own way to call it: nothing resolves `execute-api` names here."""
 
     resource_type = "aws:apigatewayv2/api:Api"
     _settable: ClassVar = (
@@ -229,7 +229,8 @@ class Route(ApiPart):
     noun = "route"
     twin = Twin("AWS::ApiGatewayV2::Route")
     settable = (
-        "routeKey", "target", "authorizationType", "authorizerId", "authorizationScopes", "operationName", "apiKeyRequired",
+        "routeKey", "target", "authorizationType", "authorizerId", "authorizationScopes", "operationName",
+        "apiKeyRequired",
     )  # fmt: skip
     told_by = ("routeKey",)
     handles = frozenset({"apiId", *settable})

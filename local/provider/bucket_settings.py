@@ -63,15 +63,17 @@ class BucketOwnershipControls(BucketSetting):
 
 class BucketServerSideEncryptionConfiguration(BucketSetting):
     resource_type = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+    _rules: ClassVar = "BucketEncryption/ServerSideEncryptionConfiguration"
+    _default: ClassVar = f"{_rules}/*/ServerSideEncryptionByDefault"
     _names: ClassVar = {"sseAlgorithm": "SSEAlgorithm", "kmsMasterKeyId": "KMSMasterKeyID"}
     twin = Twin(
         "AWS::S3::Bucket",
         names={
             **BUCKET,
-            "rules": "BucketEncryption/ServerSideEncryptionConfiguration",
-            "rules.applyServerSideEncryptionByDefault": "BucketEncryption/ServerSideEncryptionConfiguration/*/ServerSideEncryptionByDefault",
-            "rules.applyServerSideEncryptionByDefault.sseAlgorithm": "BucketEncryption/ServerSideEncryptionConfiguration/*/ServerSideEncryptionByDefault/SSEAlgorithm",
-            "rules.applyServerSideEncryptionByDefault.kmsMasterKeyId": "BucketEncryption/ServerSideEncryptionConfiguration/*/ServerSideEncryptionByDefault/KMSMasterKeyID",
+            "rules": _rules,
+            "rules.applyServerSideEncryptionByDefault": _default,
+            "rules.applyServerSideEncryptionByDefault.sseAlgorithm": f"{_default}/SSEAlgorithm",
+            "rules.applyServerSideEncryptionByDefault.kmsMasterKeyId": f"{_default}/KMSMasterKeyID",
         },
     )
     handles = frozenset({"bucket", "rules"})

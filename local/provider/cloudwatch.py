@@ -100,8 +100,9 @@ class AnyAlarm(Resource, abc.ABC):
 class MetricAlarm(AnyAlarm):
     resource_type = "aws:cloudwatch/metricAlarm:MetricAlarm"
     settable = (
-        "comparisonOperator", "evaluationPeriods", "datapointsToAlarm", "metricName", "namespace", "period", "statistic",
-        "extendedStatistic", "threshold", "unit", "dimensions", "treatMissingData", "alarmDescription", "actionsEnabled",
+        "comparisonOperator", "evaluationPeriods", "datapointsToAlarm", "metricName", "namespace", "period",
+        "statistic", "extendedStatistic", "threshold", "unit", "dimensions", "treatMissingData", "alarmDescription",
+        "actionsEnabled",
         "alarmActions", "okActions", "insufficientDataActions", "metricQueries",
     )  # fmt: skip
     renamed: ClassVar[dict[str, str]] = {**_ACTIONS, "metricQueries": "Metrics"}

@@ -28,7 +28,7 @@ _MANAGED = "Managed by Pulumi"
 
 
 class SecurityGroup(Ec2Resource):
-    """A group with rules of its own type only; EC2's rule that lets everything out is taken away, as the provider does."""
+    """A group whose rules are resources. EC2's own rule, which lets everything out, goes, as with the real provider."""
 
     resource_type = "aws:ec2/securityGroup:SecurityGroup"
     kind = "security-group"

@@ -52,7 +52,7 @@ class Call:
     program: Path
     state: Path | None = None
     token: str = ""
-    made: Callable[[str], None] = lambda identifier: None
+    made: Callable[[str], None] = lambda _: None
 
     def client(self, service: str) -> Any:
         return self.aws.client(service)
@@ -97,13 +97,14 @@ class Resource(abc.ABC):
 
     def update(self, call: Call, identifier: str, old: Inputs, new: Inputs) -> None:
         """Bring what exists from `old` to `new` (both inputs). Only changes that replace nothing come here."""
+        raise NotImplementedError(f"Every change of {self.resource_type} replaces it.")
 
     @abc.abstractmethod
     def delete(self, call: Call, identifier: str, known: Inputs) -> None:
         """Remove it. What is gone already is no error."""
 
     def find(self, call: Call, inputs: Inputs) -> str | None:
-        """The id of what a creation with these inputs, or with `call.token`, left behind; None when there is nothing."""
+        """The id of what a creation with these inputs, or with `call.token`, left behind; None when nothing is."""
         return None
 
     def check(self, inputs: Inputs) -> Iterable[tuple[str, str]]:

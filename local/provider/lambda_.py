@@ -8,8 +8,6 @@ from typing import Any
 
 from local.provider.archives import sha256, zipped
 from local.provider.errors import Gone, ProviderError
-from local.provider.lambda_invocation import Invocation
-from local.provider.lambda_settings import SETTINGS
 from local.provider.kind import (
     Autoname,
     Call,
@@ -23,6 +21,8 @@ from local.provider.kind import (
     tag_outputs,
     without_mark,
 )
+from local.provider.lambda_invocation import Invocation
+from local.provider.lambda_settings import SETTINGS, invoke_arn
 from local.provider.shapes import from_aws, to_aws
 from local.provider.twins import Own, Twin
 from local.provider.values import ARCHIVE, Archive
@@ -96,10 +96,10 @@ class Function(Resource):
         observed: Observed = {
             "name": identifier,
             "arn": arn,
-            "invokeArn": _invoke_arn(arn, region),
+            "invokeArn": invoke_arn(arn, region),
             "version": version,
             "qualifiedArn": f"{arn}:{version}",
-            "qualifiedInvokeArn": _invoke_arn(f"{arn}:{version}", region),
+            "qualifiedInvokeArn": invoke_arn(f"{arn}:{version}", region),
             "codeSha256": found["CodeSha256"],
             "sourceCodeSize": found.get("CodeSize", 0),
             "lastModified": found["LastModified"],
@@ -240,10 +240,6 @@ def _latest(client: Any, name: str) -> str:
         if found["Version"].isdigit()
     ]
     return str(max(numbers)) if numbers else "$LATEST"
-
-
-def _invoke_arn(arn: str, region: str) -> str:
-    return f"arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations"
 
 
 def _same_code(old: Any, new: Any) -> bool:

@@ -203,7 +203,7 @@ class Alias(Resource):
         return {
             "name": found["Name"],
             "arn": found["AliasArn"],
-            "invokeArn": f"arn:aws:apigateway:{call.aws.region}:lambda:path/2015-03-31/functions/{found['AliasArn']}/invocations",
+            "invokeArn": invoke_arn(found["AliasArn"], call.aws.region),
             "functionName": known.get("functionName") or function.rpartition(":")[2],
             "functionVersion": found["FunctionVersion"],
             "description": found.get("Description") or None,
@@ -239,6 +239,11 @@ class Alias(Resource):
             "Description": inputs.get("description") or "",
             "RoutingConfig": {"AdditionalVersionWeights": weights},
         }
+
+
+def invoke_arn(arn: str, region: str) -> str:
+    """What API Gateway calls a function as."""
+    return f"arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations"
 
 
 SETTINGS: tuple[Resource, ...] = (Permission(), FunctionEventInvokeConfig(), EventSourceMapping(), Alias())

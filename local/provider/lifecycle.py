@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from local.errors import LocalError
 from local.provider import differences, documents
 from local.provider.configuration import Aws
 from local.provider.errors import AlreadyExists, Gone, ProviderError
@@ -52,9 +53,14 @@ class Lifecycle:
             identifier = answer.id if isinstance(answer, Made) else answer
             made = dict(answer.outputs) if isinstance(answer, Made) else {}
         except ClientError as error:
-            if not _is_taken(error):
+            if _is_taken(error):
+                identifier = self._adopt(resource, call, creation, inputs, error)
+            else:
+                self._give_up(creation, certain=_refused(error))
                 raise
-            identifier = self._adopt(resource, call, creation, inputs, error)
+        except LocalError:
+            self._give_up(creation, certain=True)
+            raise
         if creation.id != identifier:
             self.journal.created(creation, identifier)
         return identifier, {**made, **self.properties(resource, identifier, inputs, inputs)}
@@ -130,6 +136,11 @@ class Lifecycle:
             resource.update(self._call(), identifier, {**inputs, **seen}, inputs)
         return identifier
 
+    def _give_up(self, creation: Creation, *, certain: bool) -> None:
+        """Forget a creation that surely made nothing. One that may have (no answer, half done) is cleaned next time."""
+        if certain and creation.id is None:
+            self.journal.end(creation)
+
     def _call(self, creation: Creation | None = None) -> Call:
         if creation is None:
             return Call(self.aws, self.program, self.state)
@@ -151,6 +162,12 @@ def planned(resource: Resource, outputs: list[str], inputs: Mapping[str, Any]) -
     if "tagsAll" in outputs:
         result["tagsAll"] = inputs.get("tags") or {}
     return result
+
+
+def _refused(error: ClientError) -> bool:
+    """True when AWS said no; with 5xx the thing may have been made all the same."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return bool(400 <= status < 500)
 
 
 def _is_taken(error: ClientError) -> bool:

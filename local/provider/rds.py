@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from local.provider.errors import Gone
-from local.provider.rds_instance import Instance
 from local.provider.kind import (
     Autoname,
     Call,
@@ -19,6 +18,7 @@ from local.provider.kind import (
     tag_pairs,
     tags_of,
 )
+from local.provider.rds_instance import Instance
 from local.provider.twins import Own, Twin
 
 _SOURCE = "terraform-provider-aws, internal/service/rds/"

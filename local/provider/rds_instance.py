@@ -42,6 +42,8 @@ class Instance(Resource):
             "parameterGroupName": "DBParameterGroupName",
             "enabledCloudwatchLogsExports": "EnableCloudwatchLogsExports",
             "performanceInsightsEnabled": "EnablePerformanceInsights",
+            "backupWindow": "PreferredBackupWindow",
+            "maintenanceWindow": "PreferredMaintenanceWindow",
         },
         own={
             "allocatedStorage": Own("a number, text in CloudFormation", _INSTANCE),
@@ -56,7 +58,8 @@ class Instance(Resource):
         {
             "identifier", "engine", "engineVersion", "instanceClass", "allocatedStorage", "maxAllocatedStorage",
             "storageType", "storageEncrypted", "dbName", "username", "manageMasterUserPassword",
-            "iamDatabaseAuthenticationEnabled", "caCertIdentifier", "multiAz", "publiclyAccessible", "dbSubnetGroupName",
+            "iamDatabaseAuthenticationEnabled", "caCertIdentifier", "multiAz", "publiclyAccessible",
+            "dbSubnetGroupName",
             "vpcSecurityGroupIds", "parameterGroupName", "backupRetentionPeriod", "backupWindow", "maintenanceWindow",
             "copyTagsToSnapshot", "autoMinorVersionUpgrade", "deletionProtection", "skipFinalSnapshot",
             "finalSnapshotIdentifier", "enabledCloudwatchLogsExports", "performanceInsightsEnabled", "applyImmediately",

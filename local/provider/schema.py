@@ -62,10 +62,7 @@ class Schema:
         node: Node | None = self._content
         for part in path.split("/"):
             node = self._resolve(node)
-            if part == "*":
-                node = node.get("items")
-            else:
-                node = node.get("properties", {}).get(part)
+            node = node.get("items") if part == "*" else node.get("properties", {}).get(part)
             if node is None:
                 return None
         return self._resolve(node)

@@ -22,7 +22,7 @@ from local.provider.kind import (
 )
 from local.provider.twins import Own, Twin
 
-_SECRET = "terraform-provider-aws, internal/service/secretsmanager/secret.go"
+_SOURCE = "terraform-provider-aws, internal/service/secretsmanager/secret.go"
 _WINDOW_DAYS = 30
 
 
@@ -31,9 +31,9 @@ class Secret(Resource):
     twin = Twin(
         "AWS::SecretsManager::Secret",
         own={
-            "recoveryWindowInDays": Own("CloudFormation deletes with the default window", _SECRET),
-            "forceOverwriteReplicaSecret": Own("a switch of the provider", _SECRET),
-            "policy": Own("CloudFormation has AWS::SecretsManager::ResourcePolicy", _SECRET),
+            "recoveryWindowInDays": Own("CloudFormation deletes with the default window", _SOURCE),
+            "forceOverwriteReplicaSecret": Own("a switch of the provider", _SOURCE),
+            "policy": Own("CloudFormation has AWS::SecretsManager::ResourcePolicy", _SOURCE),
         },
     )
     handles = frozenset({"name", "description", "kmsKeyId", "recoveryWindowInDays", "tags"})

@@ -22,8 +22,8 @@ from local.provider.configuration import Aws, Configuration, refuse_other_stacks
 from local.provider.errors import Gone
 from local.provider.failures import words
 from local.provider.journal import Journal
-from local.provider.lifecycle import Lifecycle
 from local.provider.kind import Resource
+from local.provider.lifecycle import Lifecycle
 from local.provider.sdk import VERSION, Sdk
 from local.provider.values import UNKNOWN, Properties
 
@@ -163,6 +163,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             try:
                 observed = self._live().read(resource, request.id, state.values)
             except Gone:
+                self._journal.deleted(request.urn, request.id)
                 return provider_pb2.ReadResponse(id="")
             names = resource.handles - resource.unreadable
             drifted = differences.drifted_inputs(inputs.values, state.values, observed, names)
