@@ -78,8 +78,8 @@ class WheelCache:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise PackagingError(
-                f"the wheels of {requirements.relative_to(ROOT)} are not cached in {self._cache} and could not be "
-                f"fetched for Python {version} on {self._config.wheels}: {_last_lines(done.stderr)}\n"
+                f"the wheels of lambdas/requirements/{requirements.name} are not cached in {self._cache} and could not "
+                f"be fetched for Python {version} on {self._config.wheels}: {_last_lines(done.stderr)}\n"
                 "Run once with a package index within reach; later runs need none."
             )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HEADER_FIELDS = ("id", "intent", "for", "never")
 _HEADER = re.compile(r"\A\{#(?P<text>.*?)#\}", re.DOTALL)
 _FIELD = re.compile(r"^\s*(id|intent|for|never):", re.MULTILINE)
-_GENERATED = ("null", "<computed>", "04da6b54-80e4-46f7-96ec-b56ff0331ba9")  # the last is Pulumi's mark of an unknown
+_UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"  # what Pulumi writes for a value that only the next `up` will know
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Documents:
         try:
             text = self._environment.get_template(template).render({**self._context, **parameters})
         except jinja2.TemplateSyntaxError as error:
-            raise TemplateError(f"policies/{error.filename or template}:{error.lineno}: {error.message}") from error
+            raise TemplateError(f"policies/{error.name or template}:{error.lineno}: {error.message}") from error
         except jinja2.UndefinedError as error:
             raise TemplateError(f"policies/{template}:{_line_of(error)}: {error.message}") from error
         try:
@@ -93,11 +93,11 @@ def canonical(template: str, document: Any) -> str:
     Raises:
         TemplateError: a value that only exists once AWS has made something, or none at all.
     """
-    text = json.dumps(_ordered(document), sort_keys=True, separators=(",", ":"))
-    for mark in _GENERATED:
-        if mark in re.findall(r"null|<computed>|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
-            raise TemplateError(f"policies/{template}: renders {mark}; use a known name (docs/adr/0001-known-names.md)")
-    return text
+    for value in _leaves(document):
+        if value is None or (isinstance(value, str) and _UNKNOWN in value):
+            what = "null" if value is None else "a value AWS generates"
+            raise TemplateError(f"policies/{template}: renders {what}; use a known name (docs/adr/0001-known-names.md)")
+    return json.dumps(_ordered(document), sort_keys=True, separators=(",", ":"))
 
 
 def _ordered(value: Any, key: str = "") -> Any:
@@ -107,6 +107,16 @@ def _ordered(value: Any, key: str = "") -> Any:
         inner = [_ordered(item) for item in value]
         return inner if key == "Statement" else sorted(inner, key=lambda item: json.dumps(item, sort_keys=True))
     return value
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner)
+    else:
+        yield value
 
 
 @functools.cache

@@ -1,0 +1,76 @@
+"""Every AWS document of a stack, rendered without a cloud, an engine or credentials."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from infra.names import Names
+from policies.model.documents import Documents, templates
+
+Document = dict[str, Any]
+ACCOUNT = "111111111111"
+STACKS = ("local", "dev", "prod")
+
+
+def names_of(stack: str) -> Names:
+    return Names(stack=stack, region="us-east-1", account=ACCOUNT)
+
+
+def parameters_of(template: str, names: Names) -> list[dict[str, str]]:
+    """The parameter sets that infra/ renders a template with; most take none."""
+    match template:
+        case "buckets/user_bucket.json.j2":
+            return [{"bucket": names.images_bucket}, {"bucket": names.videos_bucket}]
+        case "queues/dead_letters.json.j2":
+            return [
+                {"queue": names.inspect_image_dlq, "sender": names.function_role("inspect_image")},
+                {"queue": names.schedules_dlq, "sender": names.scheduler_role},
+            ]
+        case "topics/alarms.json.j2":
+            return [{"topic": names.page_topic}, {"topic": names.notify_topic}]
+        case _:
+            return [{}]
+
+
+@functools.cache
+def rendered(stack: str) -> dict[str, str]:
+    """Template and number of parameter set to text, such as "iam/me.json.j2#0"."""
+    names = names_of(stack)
+    documents = Documents(names.context())
+    return {
+        f"{template}#{number}": documents.render(template, **parameters)
+        for template in templates()
+        for number, parameters in enumerate(parameters_of(template, names))
+    }
+
+
+@pytest.fixture(params=STACKS)
+def stack(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def document() -> Callable[[str], Document]:
+    """The document of a template on stack dev, parsed."""
+
+    def parsed(template: str, number: int = 0) -> Document:
+        content: Document = json.loads(rendered("dev")[f"{template}#{number}"])
+        return content
+
+    return parsed
+
+
+def statements(document: Document) -> list[dict[str, Any]]:
+    found = document["Statement"]
+    assert isinstance(found, list)
+    return found
+
+
+def listed(value: Any) -> list[str]:
+    """IAM allows a single value where a list may stand."""
+    return value if isinstance(value, list) else [value]
