@@ -12,10 +12,16 @@ def find_drifts(connection: Connection) -> list[Drift]:
     """
     with connection.transaction():
         connection.execute("set transaction isolation level repeatable read, read only")
-        stored = _stored(connection)
-        if stored is None:
-            return [Drift("access model", "rendio.access_model", "applied", None)]
-        return drifts(stored, take_snapshot(connection))
+        return drifts_in_transaction(connection)
+
+
+def drifts_in_transaction(connection: Connection) -> list[Drift]:
+    # Somebody may have switched it off for the database, which makes reading under a policy an error.
+    connection.execute("set local row_security = on")
+    stored = _stored(connection)
+    if stored is None:
+        return [Drift("access model", "rendio.access_model", "applied", None)]
+    return drifts(stored, take_snapshot(connection))
 
 
 def _stored(connection: Connection) -> dict[str, dict[str, object]] | None:

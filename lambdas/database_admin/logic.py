@@ -47,6 +47,7 @@ def apply(plan: Plan, package: Package, connection: Connection) -> Applied:
     with connection.transaction():
         connection.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'")
         connection.execute("set local search_path = pg_catalog")
+        connection.execute("set local row_security = on")
         with step("waiting for other deployments"):
             connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
         new = apply_versions(connection, package.schema_versions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,3 +25,10 @@ def alice(database: Database) -> Person:
 @pytest.fixture
 def bob(database: Database) -> Person:
     return database.new_person(credits=7)
+
+
+@pytest.fixture
+def tmp_database(tmp_path: Path) -> Iterator[Database]:
+    """A database of the test's own, to change for good."""
+    with database_in(tmp_path / "state") as made:
+        yield made

@@ -1,0 +1,97 @@
+"""What each role may do, as a table of attempts and their outcomes: the same attempts tell mutants apart."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any, LiteralString
+
+import psycopg
+
+from tests.database.scene import Connection, Database, set_claims
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A statement somebody runs. `who` is a function's id, or `user` for role authenticated with Alice's claims."""
+
+    who: str
+    statement: LiteralString
+    claims: bool = False
+
+
+ATTEMPTS = (
+    Attempt("user", "select id from public.users where id in (%(alice)s, %(bob)s)"),
+    Attempt("user", "select id from public.images where user_id in (%(alice)s, %(bob)s)"),
+    Attempt("user", "insert into public.images (user_id, content_type) values (%(alice)s, 'image/png')"),
+    Attempt("user", "insert into public.images (user_id, content_type) values (%(bob)s, 'image/png')"),
+    Attempt("upload_image_direct", "select id from public.users where id in (%(alice)s, %(bob)s)", claims=True),
+    Attempt(
+        "upload_image_direct",
+        "insert into public.images (user_id, content_type, status) values (%(alice)s, 'image/png', 'ready')",
+        claims=True,
+    ),
+    Attempt("inspect_image", "select id from public.images where user_id in (%(alice)s, %(bob)s)"),
+    Attempt("inspect_image", "update public.images set status = 'ready' where user_id in (%(alice)s, %(bob)s)"),
+    Attempt("inspect_image", "select id from public.users where id in (%(alice)s, %(bob)s)"),
+    Attempt("device_check", "select id from auth.users where id = %(alice_identity)s"),
+    Attempt("device_check", "insert into auth.users (id) values (%(new)s)"),
+    Attempt("device_check", "update auth.users set last_sign_in_at = now() where id = %(alice_identity)s"),
+    Attempt("device_check", "select id from public.users where id in (%(alice)s, %(bob)s)"),
+    Attempt("device_check", "insert into public.users (auth_user_id) values (%(lonely_identity)s)"),
+    Attempt("device_check", "update public.users set credits_remaining = 1 where id = %(alice)s"),
+    Attempt("device_check", "select id from public.devices where id = %(device)s"),
+    Attempt(
+        "device_check",
+        "insert into public.devices (user_id, device_hash, hash_key_id) values (%(bob)s, '\\x01', 'k1')",
+    ),
+    Attempt("device_check", "update public.devices set grant_state = 'claimed' where id = %(device)s"),
+    Attempt(
+        "device_check", "insert into public.credit_ledger (user_id, amount, reason) values (%(bob)s, 1, 'free_grant')"
+    ),
+    Attempt("access_drift", "select digest from rendio.access_model"),
+    Attempt("database_admin", "select id from rendio.schema_versions"),
+    Attempt("database_admin", "update rendio.access_model set applied_at = now()"),
+)
+
+
+def scene(database: Database) -> dict[str, Any]:
+    """Rows for the attempts: two users with an image each, a device, an identity without a user."""
+    alice, bob = database.new_person(), database.new_person()
+    for owner in (alice, bob):
+        database.new_image(owner, status="pending")
+    with database.superuser() as connection:
+        lonely = connection.execute("insert into auth.users default values returning id").fetchone()
+        assert lonely
+    return {
+        "alice": alice.user_id,
+        "alice_identity": alice.auth_user_id,
+        "bob": bob.user_id,
+        "device": database.new_device(alice),
+        "lonely_identity": lonely["id"],
+        "new": uuid.uuid4(),
+    }
+
+
+def outcomes(database: Database, values: dict[str, Any]) -> dict[Attempt, str]:
+    """How each attempt ends: `refused`, or the number of rows it saw or changed. Nothing stays of any."""
+    found: dict[Attempt, str] = {}
+    for who in dict.fromkeys(attempt.who for attempt in ATTEMPTS):
+        with database.connect("me" if who == "user" else who) as session:
+            for attempt in ATTEMPTS:
+                if attempt.who == who:
+                    with session.transaction(force_rollback=True):
+                        found[attempt] = _tried(session, attempt, values)
+    return found
+
+
+def _tried(session: Connection, attempt: Attempt, values: dict[str, Any]) -> str:
+    if attempt.who == "user":
+        session.execute("set local role authenticated")
+    if attempt.who == "user" or attempt.claims:
+        set_claims(session, values["alice_identity"])
+    try:
+        with session.transaction():
+            return f"{session.execute(attempt.statement, values).rowcount} rows"
+    except psycopg.errors.InsufficientPrivilege:
+        return "refused"

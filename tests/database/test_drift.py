@@ -1,0 +1,126 @@
+"""Whatever is changed by hand is named, by kind and object, and mended by the next deployment."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from lambdas.access_drift.logic import drifts_in_transaction, find_drifts
+from lambdas.runtime.access_catalog import Drift
+from tests.database.scene import Database
+
+# what is done by hand -> kind, object
+BY_HAND = {
+    "drop policy images_select_own on public.images": ("policy", "public.images.images_select_own"),
+    "create policy open on public.images for select to authenticated using (true)": ("policy", "public.images.open"),
+    "alter policy users_select_own on public.users using (true)": ("policy", "public.users.users_select_own"),
+    "alter table public.users disable row level security": ("row-level security", "public.users"),
+    "alter table public.images no force row level security": ("row-level security", "public.images"),
+    "grant delete on public.images to authenticated": ("grant", "authenticated on table public.images"),
+    "grant select (sha256) on public.images to authenticated": (
+        "grant",
+        "authenticated on column public.images.sha256",
+    ),
+    "revoke select (id) on public.users from authenticated": ("grant", "authenticated on column public.users.id"),
+    "grant usage on schema rendio to public": ("grant", "PUBLIC on schema rendio"),
+    "grant execute on function auth.uid() to public": ("grant", "PUBLIC on function auth.uid()"),
+    "grant usage on sequence public.credit_ledger_id_seq to rendio_local_me": (
+        "grant",
+        "rendio_local_me on sequence public.credit_ledger_id_seq",
+    ),
+    "grant temporary on database rendio to rendio_local_me": ("grant", "rendio_local_me on database rendio"),
+    "alter role rendio_local_me with createdb": ("role", "rendio_local_me"),
+    "alter role rendio_local_view_image nologin": ("role", "rendio_local_view_image"),
+    "alter role rendio_local_me set search_path = public": ("setting", "rendio_local_me in database *"),
+    "alter database rendio set row_security = off": ("setting", "every role in database rendio"),
+    "alter table public.devices owner to rendio_local_device_check": ("owner", "table public.devices"),
+    "alter function auth.uid() security definer": ("function", "auth.uid()"),
+    "alter function auth.role() set search_path = public": ("function", "auth.role()"),
+    "create or replace function auth.uid() returns uuid language sql return null::uuid": ("function", "auth.uid()"),
+}
+# As the master: roles, grants of roles and default privileges remember who made them.
+BY_THE_MASTER = {
+    "create role intruder login": ("role", "intruder"),
+    "grant authenticated to rendio_local_inspect_image": (
+        "membership",
+        "rendio_local_inspect_image in authenticated, granted by rendio_local_database_admin",
+    ),
+    "revoke authenticated from rendio_local_me": (
+        "membership",
+        "rendio_local_me in authenticated, granted by rendio_local_database_admin",
+    ),
+    "grant authenticated to rendio_local_me with inherit true": (
+        "membership",
+        "rendio_local_me in authenticated, granted by rendio_local_database_admin",
+    ),
+    "alter default privileges in schema public grant select on tables to authenticated": (
+        "default privileges",
+        "tables of rendio_local_database_admin in public",
+    ),
+    "alter default privileges grant execute on functions to public": (
+        "default privileges",
+        "functions of rendio_local_database_admin in every schema",
+    ),
+}
+
+
+def found_in(database: Database) -> list[Drift]:
+    with psycopg.connect(database.dsn("access_drift"), autocommit=True) as connection:
+        return find_drifts(connection)
+
+
+def test_what_was_just_applied_has_no_drift(database: Database) -> None:
+    assert found_in(database) == []
+
+
+@pytest.mark.parametrize(("statement", "named"), [*BY_HAND.items(), *BY_THE_MASTER.items()])
+def test_a_change_by_hand_is_named_and_mended(database: Database, statement: str, named: tuple[str, str]) -> None:
+    who = "database_admin" if statement in BY_THE_MASTER else "rdsadmin"
+    with database.connect(who) as connection:
+        connection.execute(statement.encode())
+    try:
+        found = found_in(database)
+        assert named in {(drift.kind, drift.object) for drift in found}
+        # With an owner, the rights that were its own become grants, and the other way round.
+        assert len(found) <= 3 or named[0] == "owner", found
+    finally:
+        database.apply()
+    assert found_in(database) == []
+
+
+def test_every_drift_of_many_is_named_in_one_run(database: Database) -> None:
+    with database.superuser() as connection:
+        for statement in BY_HAND:
+            if "drop policy" not in statement:
+                connection.execute(statement.encode())
+    found = {(drift.kind, drift.object) for drift in found_in(database)}
+    assert found >= {named for statement, named in BY_HAND.items() if "drop policy" not in statement}
+    assert len({kind for kind, _ in found}) >= 7
+    database.apply()
+    assert found_in(database) == []
+
+
+def test_a_drift_says_what_was_expected_and_what_is(database: Database) -> None:
+    with database.superuser() as connection:
+        connection.execute("alter table public.users no force row level security")
+    try:
+        assert [drift.as_json() for drift in found_in(database)] == [
+            {
+                "kind": "row-level security",
+                "object": "public.users",
+                "expected": {"enabled": True, "forced": True},
+                "actual": {"enabled": True, "forced": False},
+            }
+        ]
+    finally:
+        database.apply()
+
+
+@pytest.mark.parametrize("lost", ["delete from rendio.access_model", "drop schema rendio cascade"])
+def test_a_database_without_the_record_is_one_drift(database: Database, lost: str) -> None:
+    with psycopg.connect(database.dsn("rdsadmin")) as connection:
+        connection.execute(lost.encode())
+        whole = drifts_in_transaction(connection)
+        connection.rollback()
+    assert [(drift.kind, drift.actual) for drift in whole] == [("access model", None)]
+    assert found_in(database) == []
