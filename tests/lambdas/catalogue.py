@@ -1,0 +1,43 @@
+"""The functions, and the third-party packages that each may import (its locked requirements, and boto3)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+REQUIREMENTS = ROOT / "lambdas" / "requirements"
+
+# function: its requirements file, and the SDKs that its handler imports
+FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "device_check": ("device_check", ("boto3", "psycopg", "joserfc.jwt", "urllib3")),
+    "session_authorizer": ("tokens", ("boto3", "joserfc.jwt")),
+    "session_issuer": ("tokens", ("boto3", "joserfc.jwt")),
+    "me": ("database", ("boto3", "psycopg")),
+    "upload_image": ("database", ("boto3", "psycopg")),
+    "view_image": ("database", ("boto3", "psycopg")),
+    "upload_image_direct": ("database_images", ("boto3", "psycopg", "PIL.Image")),
+    "upload_image_anonymous": ("images", ("boto3", "PIL.Image")),
+    "inspect_image": ("database_images", ("boto3", "psycopg", "PIL.Image")),
+}
+POWERTOOLS = ("aws_lambda_powertools.logging", "aws_lambda_powertools.metrics")
+
+_MODULES = {
+    "aws-lambda-powertools": {"aws_lambda_powertools"},
+    "pillow": {"PIL"},
+    "pillow-heif": {"pillow_heif", "_pillow_heif"},
+    "psycopg": {"psycopg"},
+    "psycopg-binary": {"psycopg_binary"},
+    "typing-extensions": {"typing_extensions"},
+    "cffi": {"cffi", "_cffi_backend"},
+}
+
+
+def allowed_modules(function: str) -> set[str]:
+    """Top-level modules of a function's locked packages."""
+    locked = (REQUIREMENTS / f"{FUNCTIONS[function][0]}.txt").read_text()
+    packages = re.findall(r"^([A-Za-z0-9._-]+)(?:\[.*?\])?==", locked, re.MULTILINE)
+    modules: set[str] = set()
+    for package in packages:
+        modules |= _MODULES.get(package.lower(), {package.lower().replace("-", "_")})
+    return modules
