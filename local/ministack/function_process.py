@@ -53,8 +53,10 @@ class LambdaLogs(logging.StreamHandler[Any]):
         form = "[%(levelname)s]\t%(asctime)s.%(msecs)dZ\t%(request_id)s\t%(message)s\n"
         self.setFormatter(logging.Formatter(form, "%Y-%m-%dT%H:%M:%S"))
         self.terminator = ""
+        # A filter beside others: libraries with handlers of their own add one that keeps their records out.
+        self.addFilter(self._add_request_id)
 
-    def filter(self, record: logging.LogRecord) -> bool:
+    def _add_request_id(self, record: logging.LogRecord) -> bool:
         record.request_id = self.request_id
         return True
 

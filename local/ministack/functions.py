@@ -103,17 +103,17 @@ class _Runner:
 
 
 def _start(config: dict[str, Any], code_zip: bytes) -> Start:
-    code = function_code.unpacked(code_zip, config["CodeSha256"], function=config["FunctionName"])
+    own = config["Handler"].replace("/", ".").partition(".")[0]
+    code = function_code.unpacked(code_zip, config["CodeSha256"], function=config["FunctionName"], own=own)
     credentials = lambda_runtime.execution_credentials(config)
     stream = uuid.uuid4().hex
 
     def environment(home: Path) -> dict[str, str]:
         return function_environment.environment(config, code=code, home=home, stream=stream, credentials=credentials)
 
-    # Compiled modules are shared by all processes; -s keeps the developer's own packages out.
-    options = ("-s", "-X", f"pycache_prefix={function_code.bytecode_cache()}")
     return Start(
-        command=(runtimes.interpreter(config["Runtime"]), *options),
+        # -s keeps the developer's own packages out.
+        command=(runtimes.interpreter(config["Runtime"]), "-s"),
         environment=environment,
         code=code,
         layers=tuple(_layers(config)),
@@ -129,7 +129,7 @@ def _layers(config: dict[str, Any]) -> list[Path]:
         content = lambda_svc._resolve_layer_zip(layer)
         if content:
             digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
-            root = function_code.unpacked(content, digest, function="layers")
+            root = function_code.unpacked(content, digest, function="layers", own="python")
             folders += [root / "python", root / "python/lib" / config["Runtime"] / "site-packages"]
     return folders
 

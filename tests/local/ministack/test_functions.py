@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
+import shutil
+import tempfile
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.ministack import function_code
 from local.ministack.function_environment import RESERVED
 from tests.local.ministack.emulator import ACCOUNT, REGION, RUNTIME, Emulator, allow, zipped
 
@@ -58,6 +64,7 @@ def test_failures_have_the_shapes_of_lambda_and_only_a_crash_costs_the_process(e
     raised = emulator.invoke(name, "raise")
     assert (raised["errorType"], raised["errorMessage"]) == ("KeyError", "'missing'")
     assert "in handler" in raised["stackTrace"][0]
+    assert emulator.root_client("lambda").invoke(FunctionName=name, Payload=b'"raise"')["FunctionError"] == "Unhandled"
     assert emulator.invoke(name, "object")["errorType"] == "Runtime.MarshalError"
     assert emulator.invoke(name)["pid"] == first["pid"]
     assert emulator.invoke(name, "exit")["errorType"] == "Runtime.ExitError"
@@ -213,3 +220,21 @@ def test_no_request_fails_while_the_function_is_updated(emulator: Emulator) -> N
 @pytest.mark.parametrize("text", ["\u2028 and \u0085", "ünï", "x" * 100_000])
 def test_any_text_goes_in_and_out(emulator: Emulator, text: str) -> None:
     assert emulator.invoke(emulator.function("def handler(e, c): return e\n", name=f"echo-{len(text)}"), text) == text
+
+
+def test_functions_that_bring_the_same_packages_share_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    packages = {"pack/__init__.py": "import own", "libs/a.so": "x"}
+    folders = []
+    for name, source in (("one", "1"), ("two", "2"), ("three", "3")):
+        content = zipped(source, **packages, **({"libs/b.so": "y"} if name == "three" else {}))
+        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        folders.append(function_code.unpacked(content, digest, function=name, own="index"))
+    assert [(folder / "index.py").read_text() for folder in folders] == ["1", "2", "3"]
+    packs = [(folder / "pack").resolve() for folder in folders]
+    assert packs[0] == packs[1] != packs[2]
+    assert (packs[0] / ".." / "libs" / "a.so").read_text() == "x", "libraries find each other by ../"
+    shutil.rmtree(folders[2].parent)
+    function_code.remove_leftovers()
+    assert packs[0].exists()
+    assert not packs[2].exists()
