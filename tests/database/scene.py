@@ -37,13 +37,13 @@ class Person:
     user_id: uuid.UUID
 
 
-def packaged(model: Mapping[str, Any] | None = None, **versions: str) -> Package:
+def packaged(model: Mapping[str, Any] | None = None, *, versions: Mapping[str, str] | None = None) -> Package:
     """The package of `database_admin` as it would be deployed; `versions` are added to its schema versions."""
     rendered = dict(model or render_postgres_model(STACK))
     files = {
         path.stem: path.read_text(encoding="utf-8") for path in (FUNCTION_FOLDER / "schema_versions").glob("[0-9]*.sql")
     }
-    return Package(rendered, {**files, **versions})
+    return Package(rendered, {**files, **(versions or {})})
 
 
 def plan_for(package: Package, *, stack: str = STACK) -> Plan:

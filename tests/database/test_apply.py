@@ -75,7 +75,7 @@ def test_a_policy_that_postgres_refuses_changes_nothing_and_says_so(database: Da
 
 
 def test_a_schema_version_that_fails_half_way_leaves_nothing(database: Database) -> None:
-    wrong = packaged(**{"0002_wrong": "create table public.half (id int); select 1 / 0;"})
+    wrong = packaged(versions={"0002_wrong": "create table public.half (id int); select 1 / 0;"})
     with pytest.raises(ApplyFailed, match="schema version 0002_wrong: division by zero"):
         database.apply(wrong)
     with database.superuser() as connection:
@@ -86,22 +86,22 @@ def test_a_schema_version_that_fails_half_way_leaves_nothing(database: Database)
 def test_a_schema_version_whose_rows_would_be_hidden_is_an_error(database: Database) -> None:
     """Forced row-level security would make the owner's update touch no row, silently."""
     database.new_person()
-    silent = packaged(**{"0002_silent": "update public.users set credits_remaining = 5;"})
+    silent = packaged(versions={"0002_silent": "update public.users set credits_remaining = 5;"})
     with pytest.raises(ApplyFailed, match='would be affected by row-level security policy for table "users"'):
         database.apply(silent)
 
 
 def test_a_new_schema_version_is_applied_once_and_its_table_is_protected(tmp_database: Database) -> None:
-    more = packaged(**{"0002_notes": "create table public.notes (id int primary key);"})
+    more = packaged(versions={"0002_notes": "create table public.notes (id int primary key);"})
     assert tmp_database.apply(more).schema_versions == ["0001_foundation", "0002_notes"]
     tmp_database.apply(more)
     assert catalog(tmp_database)["row-level security"]["public.notes"] == {"enabled": True, "forced": True}
     with pytest.raises(ApplyFailed, match="has schema version 0002_notes, which this package does not know"):
         tmp_database.apply()
-    edited = packaged(**{"0002_notes": "create table public.notes (id bigint primary key);"})
+    edited = packaged(versions={"0002_notes": "create table public.notes (id bigint primary key);"})
     with pytest.raises(ApplyFailed, match="0002_notes was changed after it was applied"):
         tmp_database.apply(edited)
-    early = packaged(**{"0001_a_late_one": "select 1;", "0002_notes": more.schema_versions["0002_notes"]})
+    early = packaged(versions={"0001_a_late_one": "select 1;", "0002_notes": more.schema_versions["0002_notes"]})
     with pytest.raises(ApplyFailed, match="0001_a_late_one comes before 0002_notes"):
         tmp_database.apply(early)
 
@@ -109,7 +109,7 @@ def test_a_new_schema_version_is_applied_once_and_its_table_is_protected(tmp_dat
 def test_a_schema_version_may_change_rows_when_it_says_so(tmp_database: Database) -> None:
     person = tmp_database.new_person(credits=1)
     says_so = "alter table public.users no force row level security; update public.users set credits_remaining = 2;"
-    tmp_database.apply(packaged(**{"0002_credits": says_so}))
+    tmp_database.apply(packaged(versions={"0002_credits": says_so}))
     with tmp_database.superuser() as connection:
         row = connection.execute(
             "select credits_remaining from public.users where id = %s", (person.user_id,)

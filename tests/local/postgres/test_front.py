@@ -2,73 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
+import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-import httpx
 import psycopg
 import pytest
 from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
 
-from local.postgres import front, instance
+from local.postgres import instance
 from local.postgres.server import SUPERUSER, Server
 from local.state import State
+from tests.local.postgres.doors import Judge, RunningFront
 
 MASTER, PASSWORD = "the_master", "a-made-up-password"
 TOKEN = "127.0.0.1:port/?Action=connect&DBUser=by_token&X-Amz-Signature=made-up"
-
-
-class Judge:
-    """Stands for the emulator's IAM: one good token, for one user; notes what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
-
-    def __call__(self, request: Request) -> Response:
-        question = request.get_json()
-        self.asked.append(question)
-        allowed = question["token"] == TOKEN and question["user"] == "by_token"
-        return Response(f'{{"allowed": {str(allowed).lower()}, "reason": ""}}', content_type="application/json")
-
-
-class RunningFront:
-    """The front in a thread of its own, on a port that was free."""
-
-    def __init__(self, server: Server, iam: str) -> None:
-        self.log: list[str] = []
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(server, iam)))
-        self._thread.start()
-        assert self._ready.wait(10)
-
-    async def _serve(self, server: Server, iam: str) -> None:
-        self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
-        async with httpx.AsyncClient(trust_env=False) as client:
-            listener = await asyncio.start_server(self._client, "127.0.0.1", 0)
-            self.port = int(listener.sockets[0].getsockname()[1])
-            self._front = front.Front(server, front.iam_judge(iam, self.port, client))
-            self._ready.set()
-            await self._ended.wait()
-            listener.close()
-            await self._front.close()
-
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._front.serve(reader, writer)
-
-    def end(self) -> None:
-        self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join()
-
-    def connect(self, user: str, password: str, **more: Any) -> psycopg.Connection[Any]:
-        return psycopg.connect(
-            host="127.0.0.1", port=self.port, user=user, password=password, dbname="rendio", connect_timeout=10,
-            **{"autocommit": True, **more},
-        )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def judge() -> Judge:
-    return Judge()
+    return Judge(lambda token, user: token == TOKEN and user == "by_token")
 
 
 @pytest.fixture(scope="module")
@@ -190,9 +141,6 @@ def test_creating_a_member_makes_its_creator_one(doors: RunningFront, server: Se
 
 def test_the_sqlstate_is_that_of_rds(doors: RunningFront) -> None:
     """libpq keeps it from the caller of a failed login, so it is read from the wire."""
-    import socket
-    import struct
-
     parameters = b"user\0by_token\0database\0rendio\0\0"
     with socket.create_connection(("127.0.0.1", doors.port), timeout=10) as client:
         client.sendall(struct.pack("!ii", 8, 80877103))
@@ -268,8 +216,6 @@ def test_neither_passwords_nor_tokens_are_logged(
 
 @pytest.mark.parametrize("first", [b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\0", b"\0\0\0\x08\0\x09\0\0"])
 def test_other_protocols_are_turned_away(doors: RunningFront, first: bytes) -> None:
-    import socket
-
     with socket.create_connection(("127.0.0.1", doors.port), timeout=10) as client:
         client.sendall(first)
         assert client.recv(4096)[:1] == b"E"
