@@ -84,14 +84,17 @@ class Inspector:
             Exception: storage or database failed; the same call may be made again.
         """
         incoming = IncomingKey.of(key)
-        if incoming is None:
+        image = self.images.find(incoming) if incoming else None
+        if incoming is None or image is None:
             return self._removed(key, Outcome.STRAY)
+        if not image.pending:
+            return self._removed(key, Outcome.SETTLED)
         with self.images.hold(incoming) as held:
-            if not held:
+            if not held:  # the other run settles the row, and then removes every version: this one too
                 return Inspection(Outcome.BUSY)
-            image = self.images.find(incoming)
+            image = self.images.find(incoming)  # again: the other run may have been and gone
             if image is None or not image.pending:
-                return self._removed(key, Outcome.STRAY if image is None else Outcome.SETTLED)
+                return self._removed(key, Outcome.SETTLED)
             return self._settled(image, key, version)
 
     def inspect_again(self, key: str) -> Inspection:

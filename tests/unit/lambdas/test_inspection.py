@@ -130,7 +130,7 @@ def test_of_two_versions_either_may_win_but_row_and_object_agree(world: World, i
     assert is_usable(world, key, OTHER_JPEG)
 
 
-STEPS = 6
+STEPS = 7
 
 
 @pytest.mark.plan("M3")
@@ -187,6 +187,16 @@ def test_an_upload_that_no_row_speaks_of_goes(world: World, inspector: Inspector
         str(key): Outcome.STRAY for key in strangers
     }
     assert list(world.objects) == []
+
+
+@pytest.mark.plan("M3")
+def test_a_replay_while_the_first_run_still_tidies_up_goes_too(world: World, inspector: Inspector) -> None:
+    key = world.announce()
+    inspector.inspect(str(key), world.upload(key, JPEG))
+    replay = world.upload(key, HTML)
+    with world.hold(key):
+        assert inspector.inspect(str(key), replay) == Inspection(Outcome.SETTLED)
+    assert is_usable(world, key, JPEG)
 
 
 def test_a_run_that_is_not_alone_leaves_the_image_to_the_other(world: World, inspector: Inspector) -> None:
