@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -158,6 +160,19 @@ def test_a_function_logs_in_with_its_own_role(emulator: Emulator) -> None:
     )
     assert ask(emulator, emulator.invoke(emulator.function(source, CONNECT)))["allowed"] is True
     assert ask(emulator, emulator.invoke(emulator.function(source)))["allowed"] is False
+
+
+def test_upstream_still_lets_a_functions_session_never_end() -> None:
+    """Its verifier refuses database tokens of such sessions."""
+    ask_upstream = (
+        "from ministack.core.lambda_runtime import execution_credentials as e; from ministack.services import sts\n"
+        "e({'FunctionName': 'f', 'Role': 'r', 'FunctionArn': 'arn:aws:lambda:us-east-1:000000000000:function:f'})\n"
+        "print([s.get('Expiration') for s in sts._sessions.values()])"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", ask_upstream], env={"AUTH": "true"}, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "[None]", "fixed: drop function_credentials"
 
 
 def test_what_is_no_question_about_a_login_is_refused_without_repeating_it(emulator: Emulator) -> None:
