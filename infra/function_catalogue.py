@@ -15,7 +15,7 @@ from infra.sessions import Sessions
 SECONDS_AN_HOUR = 3600
 IMAGE_UPLOAD_SECONDS = 300
 IMAGE_URL_SECONDS = 900
-# libpq reads this by itself; the bundle lies in the zip (docs/adr/0004-packaging.md).
+# libpq reads this by itself; the bundle lies in the zip (docs/adr/0023-packaging.md).
 RDS_CERTIFICATES = "/var/task/lambdas/certificates/rds-ca-rsa2048-g1.pem"
 
 Environment = dict[str, pulumi.Input[str]]

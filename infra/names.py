@@ -1,6 +1,6 @@
 """Every physical name and ARN, known before anything exists.
 
-Policies are rendered from these, so that a preview shows them whole (docs/adr/0001-known-names.md).
+Policies are rendered from these, so that a preview shows them whole (docs/adr/0020-known-names.md).
 What AWS generates (API, key, RDS resource id, secret suffix) is not here, and never enters a policy.
 """
 

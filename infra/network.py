@@ -41,7 +41,7 @@ class Network(pulumi.ComponentResource):
     """A VPC with public and private subnets, NAT, and an S3 endpoint that knows only this stack's buckets.
 
     The database and the functions that use it are in the private subnets. Functions reach Postgres and HTTPS
-    anywhere (Apple, AWS; docs/adr/0003-nat-and-vpc-endpoints.md); Postgres is reached by functions alone.
+    anywhere (Apple, AWS; docs/adr/0022-nat-and-vpc-endpoints.md); Postgres is reached by functions alone.
     """
 
     private_subnet_ids: list[pulumi.Output[str]]

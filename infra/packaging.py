@@ -1,4 +1,4 @@
-"""The zips of the functions: the same bytes from every run and every machine (docs/adr/0004-packaging.md).
+"""The zips of the functions: the same bytes from every run and every machine (docs/adr/0023-packaging.md).
 
 A zip holds `lambdas/runtime`, the function's own folder, third-party wheels at its root, and files generated for it.
 Wheels are installed for the function's runtime and architecture, by locked hashes, into a cache outside the checkout;

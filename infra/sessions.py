@@ -17,7 +17,7 @@ USER_SESSION_SECONDS = 3600
 class Sessions(pulumi.ComponentResource):
     """RSA keys in KMS that only device_check may sign with, and the roles that act for one user in S3.
 
-    Two keys during a rotation: tokens of both verify, `signing_key` signs (docs/adr/0002-issuer.md).
+    Two keys during a rotation: tokens of both verify, `signing_key` signs (docs/adr/0021-issuer.md).
     """
 
     key_arns: dict[str, pulumi.Output[str]]

@@ -96,7 +96,7 @@ def canonical(template: str, document: Any) -> str:
     for value in _leaves(document):
         if value is None or (isinstance(value, str) and _UNKNOWN in value):
             what = "null" if value is None else "a value AWS generates"
-            raise TemplateError(f"policies/{template}: renders {what}; use a known name (docs/adr/0001-known-names.md)")
+            raise TemplateError(f"policies/{template}: renders {what}; use a known name (docs/adr/0020-known-names.md)")
     return json.dumps(_ordered(document), sort_keys=True, separators=(",", ":"))
 
 
