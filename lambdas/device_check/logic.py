@@ -1,6 +1,6 @@
 """Checking a device in (plan M1), and granting its free credits once (plan M17).
 
-The order of the steps is the protocol; docs/adr has its reasons and its residual risk. A kill between any two of them
+The order of the steps is the protocol; docs/adr/0031-free-credits.md has its reasons and its residual risk. A kill between any two of them
 leaves a state from which the next check-in goes on.
 """
 

@@ -6,7 +6,7 @@ from lambdas.runtime.http import HttpEvent, Response, api_handler
 from lambdas.session_issuer.adapters import Adapters
 from lambdas.session_issuer.logic import JWKS_PATH, configuration, key_set
 
-# Verifiers keep the keys this long; a new key is published this long before it signs (docs/adr on sessions).
+# Verifiers keep the keys this long; a new key is published this long before it signs (docs/adr/0030-sessions.md).
 _FOR_ALL = {"Cache-Control": "public, max-age=300"}
 _INCOMPLETE = {"Cache-Control": "public, max-age=10"}
 
