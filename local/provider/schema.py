@@ -85,6 +85,8 @@ class Schema:
         node = self.node(path)
         if node is None:
             return
+        if "items" in node and not isinstance(value, list):
+            node = self._resolve(node["items"])  # one of the list's
         if isinstance(value, list):
             yield from _bounds(len(value), node.get("minItems"), node.get("maxItems"), "items")
             return

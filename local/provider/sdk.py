@@ -13,6 +13,7 @@ import sys
 import threading
 import types
 import typing
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,10 @@ def _resource(token: str) -> dict[str, Any]:
     module_name, _, rest = path.partition("/")
     name = rest.partition(":")[2]
     try:
-        module = importlib.import_module(f"pulumi_{package}.{MODULES.get(module_name, module_name)}")
+        with warnings.catch_warnings():
+            # The SDK's modules announce their own deprecated types when they are loaded.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            module = importlib.import_module(f"pulumi_{package}.{MODULES.get(module_name, module_name)}")
         resource = getattr(module, name)
         # Beside the resource: a nested type of another resource may have the same name.
         beside = vars(sys.modules[resource.__module__])
