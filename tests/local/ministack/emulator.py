@@ -40,6 +40,8 @@ class Emulator:
         self.url = f"http://127.0.0.1:{self.port}"
         self.more = environment
         self.process: subprocess.Popen[bytes] | None = None
+        self.root_clients: dict[str, Any] = {}
+        self.assumer: Any = None
         for folder in ("state", "s3", "tmp", "home"):
             (root / folder).mkdir(parents=True, exist_ok=True)
 
@@ -107,7 +109,9 @@ class Emulator:
     # --- who asks: the account's root sets the scenes and never acts in them
 
     def root_client(self, service: str) -> Any:
-        return self.client(service, ("test", "test", None))
+        if service not in self.root_clients:
+            self.root_clients[service] = self.client(service, ("test", "test", None))
+        return self.root_clients[service]
 
     def client(self, service: str, keys: tuple[str, str, str | None], **config: Any) -> Any:
         access_key, secret_key, token = keys
@@ -142,8 +146,9 @@ class Emulator:
 
     def session(self, role: str, tags: dict[str, str] | None = None) -> tuple[str, str, str]:
         """Keys of a session of the role, opened by a user who may assume everything."""
-        sts = self.client("sts", self.user(allow(["sts:AssumeRole", "sts:TagSession"], "*")))
-        given = sts.assume_role(
+        if self.assumer is None:
+            self.assumer = self.client("sts", self.user(allow(["sts:AssumeRole", "sts:TagSession"], "*")))
+        given = self.assumer.assume_role(
             RoleArn=role_arn(role),
             RoleSessionName="session",
             Tags=[{"Key": key, "Value": value} for key, value in (tags or {}).items()],
