@@ -94,7 +94,6 @@ def delete(state: State) -> None:
     with server.alone():
         server.remove()
         _record(state).unlink(missing_ok=True)
-        (state.postgres / "output").unlink(missing_ok=True)
 
 
 def describe(state: State) -> Instance | None:

@@ -12,6 +12,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ STOP_SECONDS = 20
 # The kernel's limit for a unix socket's path is 108 bytes on Linux and 104 on macOS, the final zero included.
 _LONGEST_SOCKET_PATH = 100
 _SOCKET = ".s.PGSQL.5432"
+_UNFINISHED = "new-"
 
 # Durable against any kill, not against a power cut of the laptop: what is committed is in the kernel's cache.
 # Dynamic shared memory lies in the data folder and goes with it; elsewhere a killed server would leave it behind.
@@ -83,14 +85,12 @@ class Server:
             yield
 
     def initialise(self) -> None:
-        """Make the data folder. A kill half-way leaves a folder of another name, which the next call clears."""
+        """Make the data folder, under a name of its own until it is whole: a killed try may still be writing to its."""
         if self.exists:
             return
         self._state.logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = self.data.with_name("data.new")
-        for folder in (fresh, self.data):
-            shutil.rmtree(folder, ignore_errors=True)
-        fresh.mkdir(mode=0o700)
+        self._clear_unfinished()
+        fresh = Path(tempfile.mkdtemp(dir=self._state.postgres, prefix=_UNFINISHED))
         self._give(fresh)
         self._run(
             "initdb", "--username", SUPERUSER, "--auth", "trust", "--encoding", "UTF8", "--locale-provider", "builtin",
@@ -114,25 +114,19 @@ class Server:
         Raises:
             LocalError: it does not start; its log is named.
         """
-        if self.process() is not None and self._answers():
-            return
-        self._configure()
         deadline = time.monotonic() + START_SECONDS
-        while True:
-            if self.process() is None:
-                self._forget_another_program()
+        while not (self.process() is not None and self._answers()):
             failure = self._try_start()
-            if failure is None:
-                return
-            # Sessions of a server that was killed end by themselves, shortly after it; until then it cannot start.
-            if time.monotonic() > deadline:
+            # Sessions of a server that was killed end by themselves, shortly after it; until then none can start.
+            if failure is not None and time.monotonic() > deadline:
                 raise LocalError(
                     "Postgres does not start.",
                     why=failure,
                     fix="Read the log; then run the command again.",
                     log=self.log,
                 )
-            time.sleep(0.2)
+            if failure is not None:
+                time.sleep(0.2)
 
     def stop(self) -> None:
         """Stop the server; sessions are ended. Nothing happens when it does not run."""
@@ -152,11 +146,14 @@ class Server:
         """Stop the server and delete everything it has, what a killed one left in the kernel included."""
         self.stop()
         self._free_shared_memory()
-        for folder in (self.data, self.data.with_name("data.new")):
+        for folder in (self.data, self.sockets):
             if folder.is_dir():
                 shutil.rmtree(folder)
-        if self.sockets.is_dir():
-            shutil.rmtree(self.sockets)
+        self._clear_unfinished()
+
+    def _clear_unfinished(self) -> None:
+        for folder in self._state.postgres.glob(f"{_UNFINISHED}*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
         """Connect as the superuser, which no product code ever is."""
@@ -177,6 +174,9 @@ class Server:
 
     def _try_start(self) -> str | None:
         """Start and wait until it answers. Returns why it did not, or None."""
+        if self.process() is None:
+            self._forget_another_program()
+            self._configure()
         try:
             self._run(
                 "pg_ctl", "start", "--pgdata", str(self.data), "--log", str(self.log), "--timeout", str(START_SECONDS),
@@ -214,9 +214,8 @@ class Server:
 
     def _run(self, program: str, *arguments: str, what: str) -> str:
         command = [*_as_another_account(), str(_binaries() / program), *arguments]
-        # Files, not pipes: a started server inherits them and would hold a pipe open.
-        output = self._state.postgres / "output"
-        with output.open("w+") as file:
+        # A file, not a pipe: a started server inherits it and would hold a pipe open.
+        with tempfile.TemporaryFile("w+") as file:
             done = subprocess.run(
                 command,
                 stdin=subprocess.DEVNULL,
