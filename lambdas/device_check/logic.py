@@ -1,7 +1,7 @@
 """Checking a device in (plan M1), and granting its free credits once (plan M17).
 
-The order of the steps is the protocol; docs/adr/0031-free-credits.md has its reasons and its residual risk. A kill between any two of them
-leaves a state from which the next check-in goes on.
+The order of the steps is the protocol; docs/adr/0031-free-credits.md has its reasons and its residual risk. A kill
+between any two of them leaves a state from which the next check-in goes on.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def test_device_ids_of_one_device_one_after_the_other_get_one_grant_with_fresh_t
 def test_the_residual_of_fresh_tokens_at_once_is_bounded_by_what_is_in_flight(
     scene: Scene, apple: Apple, record_property: Any
 ) -> None:
-    """Apple's bits cannot be compared-and-set: what asked before the first mark is granted (docs/adr/0031-free-credits.md)."""
+    """Apple's bits cannot be compared-and-set: whoever asked before the first mark is granted (ADR 31)."""
     devices = [device_id() for _ in range(MANY)]
     all_at_once(scene, apple, [(device, apple.token("phone")) for device in devices])
     grants = books(scene, *devices).grants
