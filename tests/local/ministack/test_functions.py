@@ -139,6 +139,19 @@ def test_a_function_acts_as_its_role(emulator: Emulator) -> None:
     assert "AccessDenied" in emulator.invoke(name, "other/1")["errorMessage"]
 
 
+def test_a_policy_can_keep_from_the_code_what_the_role_has_for_lambda(emulator: Emulator, unpatched: Emulator) -> None:
+    source = "import boto3\ndef handler(e, c): return len(boto3.client('ec2').describe_network_interfaces())\n"
+    for running, denied in ((emulator, True), (unpatched, False)):
+        arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:networked"
+        condition = {"ArnEquals": {"lambda:SourceFunctionArn": arn}}
+        deny = {"Effect": "Deny", "Action": "ec2:*", "Resource": "*", "Condition": condition}
+        role = running.role(allow("ec2:*", "*"), deny)
+        answer = running.invoke(running.function(source, role=role, name="networked"))
+        assert ("UnauthorizedOperation" in str(answer)) is denied, "fixed: see function_credentials"
+        other = running.invoke(running.function(source, role=role, name="other-function"))
+        assert "UnauthorizedOperation" not in str(other)
+
+
 def http_api(emulator: Emulator, function: str, authorizer: str | None = None) -> str:
     """Base address of an HTTP API whose `GET /open` and, with an authorizer, `GET /me` call the function."""
     api, arn = emulator.root_client("apigatewayv2"), f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
