@@ -164,7 +164,7 @@ def _journey(cloud: Cloud) -> bool:
     # The one place where the runner knows the product; imported late, since it is needed by two commands only.
     from local.journey import run
 
-    return bool(run(cloud.outputs()))
+    return bool(run(cloud.outputs(), state=cloud.state, console=report.console()))
 
 
 def _as_interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

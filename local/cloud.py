@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from local import accounts, daemons, drift, engine, lambda_python, ports, processes, secrets, stack_config
+from local import accounts, auditor, daemons, drift, engine, lambda_python, ports, processes, secrets, stack_config
 from local.accounts import Accounts, Keys
 from local.environment import aws_client_settings
 from local.errors import LocalError
@@ -95,18 +95,17 @@ class Cloud:
         outputs = self.outputs()
         if "database_endpoint" not in outputs:
             raise LocalError("The stack is not complete.", why="The last `up` did not end.", fix="Run `make up`.")
-        auditor = self.auditor_credentials
+        keys = self.auditor_credentials
         host, _, port = str(outputs["database_endpoint"]).partition(":")
-        login = f"{accounts.PREFIX}_auditor".replace("-", "_")
-        token = auditor.client("rds", self.url).generate_db_auth_token(
-            DBHostname=host, Port=int(port), DBUsername=login
+        token = keys.client("rds", self.url).generate_db_auth_token(
+            DBHostname=host, Port=int(port), DBUsername=auditor.LOGIN
         )
         return {
-            **aws_client_settings(self.url, auditor.access_key, auditor.secret_key),
+            **aws_client_settings(self.url, keys.access_key, keys.secret_key),
             "PGHOST": host,
             "PGPORT": port,
             "PGDATABASE": str(outputs["database_name"]),
-            "PGUSER": login,
+            "PGUSER": auditor.LOGIN,
             "PGPASSWORD": token,
             "PGSSLMODE": "disable",
             "API_URL": str(outputs["api_url"]),
@@ -227,8 +226,9 @@ class Cloud:
             summary = self._engine("up", "--yes", "--skip-preview", *self._replacements(drifts), step=step)
             step.say(f"{summary.changed} changes")
         changed = summary.changed
-        with self._progress.step("secrets"):
+        with self._progress.step("secrets, auditor's login"):
             secrets.put(self.state, self.url, pager_url=f"{daemons.url(self._port('pager'))}/alarms")
+            auditor.ensure(self.state, str(self.stack.outputs().get("database_name", "postgres")))
         left = self._database_drifts()
         if left:
             # The database itself was lost or restored, which no input of the invocation shows.
@@ -241,6 +241,9 @@ class Cloud:
         return Deployment(summary, changed, drifts)
 
     def _database_drifts(self) -> list[drift.Drift]:
+        if not drift.invocations(self.stack.resources()):
+            # Nothing was applied yet, so that nothing can differ from it.
+            return []
         return drift.of_database(self.url, self.deployer_credentials)
 
     def _replacements(self, drifts: Iterable[drift.Drift]) -> list[str]:

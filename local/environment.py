@@ -64,7 +64,6 @@ def base(state: State, *, path: tuple[Path, ...] = ()) -> dict[str, str]:
         "TMPDIR": str(state.temporary),
         "PYTHONPATH": str(REPOSITORY),
         "PYTHONUNBUFFERED": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "RENDIO_STATE": str(state.root),
         "NO_PROXY": "127.0.0.1,localhost,::1",
         "no_proxy": "127.0.0.1,localhost,::1",
