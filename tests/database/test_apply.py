@@ -192,3 +192,30 @@ def test_old_code_refuses_a_new_model_and_names_the_first_key_that_differs() -> 
 def test_a_malformed_input_names_every_problem() -> None:
     with pytest.raises(PlanRefused, match=r"database is missing; .*extra is not known; stack is no str"):
         Plan.of({"stack": 1, "extra": True, "model": {}, "model_digest": "", "schema_versions": {}})
+
+
+def test_postgres_killed_during_a_deployment_leaves_it_as_it_was(tmp_database: Database) -> None:
+    before = catalog(tmp_database)
+    more = packaged(versions={"0002_slow": "create table public.half (id int); select pg_sleep(60);"})
+    failures: list[BaseException] = []
+
+    def deploy() -> None:
+        try:
+            tmp_database.apply(more)
+        except Exception as error:
+            failures.append(error)
+
+    deploying = threading.Thread(target=deploy)
+    deploying.start()
+    with tmp_database.superuser() as connection:
+        while not connection.execute("select 1 from pg_stat_activity where wait_event = 'PgSleep'").fetchone():
+            assert deploying.is_alive()
+    process = tmp_database.server.process()
+    assert process is not None
+    process.kill()
+    deploying.join(20)
+    assert isinstance(failures[0], ApplyFailed)
+    with tmp_database.server.alone():
+        tmp_database.server.start()
+    assert catalog(tmp_database) == before
+    assert tmp_database.apply().schema_versions == ["0001_foundation"]
