@@ -22,6 +22,17 @@ from infra.access_model import AccessModelInput
 from infra.config import Config, parse_config
 from infra.config_rules import DEBUG_PROVIDERS
 
+# The forms of EC2's ids, which other resources are checked to be given.
+_ID_PREFIXES = {
+    "aws:ec2/eip:Eip": "eipalloc-",
+    "aws:ec2/internetGateway:InternetGateway": "igw-",
+    "aws:ec2/natGateway:NatGateway": "nat-",
+    "aws:ec2/routeTable:RouteTable": "rtb-",
+    "aws:ec2/securityGroup:SecurityGroup": "sg-",
+    "aws:ec2/subnet:Subnet": "subnet-",
+    "aws:ec2/vpc:Vpc": "vpc-",
+}
+
 Program = Callable[[], Mapping[str, pulumi.Input[Any]]]
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -169,7 +180,7 @@ class Aws(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         if not self.generates or not args.custom:
             return "", dict(args.inputs)
-        id_ = self._hex(17)
+        id_ = _ID_PREFIXES.get(args.typ, "") + self._hex(17)
         return id_, {**args.inputs, **self._outputs(args.typ, args.name, args.inputs, id_)}
 
     def _outputs(self, type_: str, name: str, inputs: Mapping[str, Any], id_: str) -> dict[str, Any]:
@@ -231,5 +242,7 @@ def _value(value: Any) -> Any:
             return [_value(item) for item in value.list_value.values]
         case "null_value" | None:
             return None
+        case "number_value":  # the wire knows floats alone
+            return int(value.number_value) if value.number_value.is_integer() else value.number_value
         case kind:
             return getattr(value, kind)
