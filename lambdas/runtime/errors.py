@@ -1,7 +1,8 @@
 """What can go wrong in a function: one tree.
 
 An `ApiError` is an answer: the client is told its status, code and detail (RFC 9457). Every other error is ours: the
-client is told 500 and a request id, the log has the rest. Messages never hold tokens, device ids or bodies.
+client is told 503 for a `ConfigurationError`, else 500, and a request id; the log has the rest. Messages never hold
+tokens, device ids or bodies.
 """
 
 from __future__ import annotations

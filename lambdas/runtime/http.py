@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from lambdas.runtime.claims import Claims
-from lambdas.runtime.errors import ApiError, InvalidRequest
+from lambdas.runtime.errors import ApiError, ConfigurationError, InvalidRequest, Unavailable
 from lambdas.runtime.observability import begin_invocation, count, count_by, end_invocation, log, took
 
 Event = dict[str, Any]
@@ -147,6 +147,10 @@ def api_handler(
                 response = answer(HttpEvent.of(event), adapters())
             except ApiError as error:
                 response = _refused(error, request_id)
+            except ConfigurationError:  # a setting or a secret: mended without the client, which may come back
+                log().exception("misconfigured")
+                count("ConfigurationErrors")
+                response = problem(Unavailable(), request_id)
             except Exception:
                 log().exception("unhandled error")
                 count("UnhandledErrors")

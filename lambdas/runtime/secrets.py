@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.runtime import clients
 from lambdas.runtime.errors import ConfigurationError
+from lambdas.runtime.observability import log
 
 KEPT_SECONDS = 300.0
 
@@ -24,14 +25,20 @@ class Secret:
     _read_at: float = 0.0
 
     def value(self, *, no_older_than: float = KEPT_SECONDS) -> dict[str, Any]:
-        """The secret as it was at most `no_older_than` seconds ago.
+        """The secret as it was at most `no_older_than` seconds ago; older, when it cannot be read now and the caller
+        did not ask for a shorter time than usual.
 
         Raises:
             ConfigurationError: it has no value yet, is out of reach, or is no JSON object.
         """
         now = time.monotonic()
         if self._value is None or now - self._read_at > no_older_than:
-            self._value, self._read_at = self._read(), now
+            try:
+                self._value, self._read_at = self._read(), now
+            except ConfigurationError:
+                if self._value is None or no_older_than < KEPT_SECONDS:
+                    raise
+                log().warning("keeping an old secret", secret_name=self.name)
         return self._value
 
     def forget(self) -> None:

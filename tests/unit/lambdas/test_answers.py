@@ -70,12 +70,15 @@ def test_any_other_error_tells_the_client_its_request_id_and_nothing_else(writte
     assert any("secret/path" in line.get("exception", "") for line in written()), "the log has the rest"
 
 
-def test_a_function_that_cannot_be_configured_answers_500() -> None:
+def test_a_function_that_cannot_be_configured_is_an_outage_and_counted(written: Written) -> None:
     def build() -> None:
         read_settings(Wanted, {})
 
     handler = api_handler(build)(lambda _request, _adapters: ok({}))
-    assert handler({}, None)["statusCode"] == 500
+    given = handler({}, None)
+    assert (given["statusCode"], json.loads(given["body"])["code"]) == (503, "unavailable")
+    assert "NAME is not set" not in given["body"]
+    assert any("ConfigurationErrors" in line for line in written())
 
 
 def test_latency_and_request_ids_are_measured_and_logged(written: Written) -> None:
