@@ -6,14 +6,26 @@ no such login exists on AWS, where nobody reads users' rows.
 
 from __future__ import annotations
 
+import secrets
+
 import psycopg
 from psycopg import sql
 
 from local.errors import LocalError
 from local.postgres.server import Server
-from local.state import State
+from local.state import State, read_json, write_json
 
 LOGIN = "rds_auditor"
+_KEPT = "database-auditor"
+
+
+def password(state: State) -> str:
+    """The login's password, made once for a state folder. A token would end after 15 minutes, amid somebody's psql."""
+    stored = read_json(state.secrets)
+    if _KEPT not in stored:
+        stored[_KEPT] = secrets.token_urlsafe(24)
+        write_json(state.secrets, stored)
+    return str(stored[_KEPT])
 
 
 def ensure(state: State, database: str) -> None:
@@ -30,9 +42,16 @@ def ensure(state: State, database: str) -> None:
             for statement in (
                 "alter role {} login bypassrls nosuperuser nocreaterole nocreatedb",
                 "alter role {} set default_transaction_read_only = on",
-                "grant pg_read_all_data, rds_iam to {}",
+                "grant pg_read_all_data to {}",
             ):
                 connection.execute(sql.SQL(statement).format(sql.Identifier(LOGIN)))
+            # The verifier, so that no log of statements ever holds the password.
+            verifier = connection.pgconn.encrypt_password(
+                password(state).encode(), LOGIN.encode(), b"scram-sha-256"
+            ).decode()
+            connection.execute(
+                sql.SQL("alter role {} password {}").format(sql.Identifier(LOGIN), sql.Literal(verifier))
+            )
             connection.execute(
                 sql.SQL("grant connect on database {} to {}").format(sql.Identifier(database), sql.Identifier(LOGIN))
             )

@@ -97,16 +97,13 @@ class Cloud:
             raise LocalError("The stack is not complete.", why="The last `up` did not end.", fix="Run `make up`.")
         keys = self.auditor_credentials
         host, _, port = str(outputs["database_endpoint"]).partition(":")
-        token = keys.client("rds", self.url).generate_db_auth_token(
-            DBHostname=host, Port=int(port), DBUsername=auditor.LOGIN
-        )
         return {
             **aws_client_settings(self.url, keys.access_key, keys.secret_key),
             "PGHOST": host,
             "PGPORT": port,
             "PGDATABASE": str(outputs["database_name"]),
             "PGUSER": auditor.LOGIN,
-            "PGPASSWORD": token,
+            "PGPASSWORD": auditor.password(self.state),
             "PGSSLMODE": "disable",
             "API_URL": str(outputs["api_url"]),
         }

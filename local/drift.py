@@ -83,8 +83,11 @@ def _database_drift(found: dict[str, Any]) -> Drift:
         what = "is gone"
     elif expected is None:
         what = f"was added: {_short(actual)}"
+    elif isinstance(expected, dict) and isinstance(actual, dict):
+        differing = sorted(key for key in expected.keys() | actual.keys() if expected.get(key) != actual.get(key))
+        what = ", ".join(f"{key} is {_short(actual.get(key))}, not {_short(expected.get(key))}" for key in differing)
     else:
-        what = f"is {_short(actual)} in place of {_short(expected)}"
+        what = f"is {_short(actual)}, not {_short(expected)}"
     return Drift(f"database {found.get('kind', '')} {found.get('object', '')}", what)
 
 

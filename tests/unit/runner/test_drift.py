@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from local import drift
+from local.accounts import Keys
 from local.events import EventLog, compare
 
 ROLE = "urn:pulumi:local::rendioai::rendio:functions:Function$aws:iam/role:Role::device-check"
@@ -72,6 +77,38 @@ def test_errors_are_told_with_the_resource_they_belong_to(tmp_path: Path) -> Non
         {"diagnosticEvent": {"severity": "debug", "message": "chatter"}},
     )
     assert log.summary.errors == ["device-check: AccessDenied"]
+
+
+def test_a_changed_object_of_the_database_is_named_with_what_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = {
+        "count": 3,
+        "drifts": [
+            {"kind": "role", "object": "r", "expected": {"a": 1, "b": False}, "actual": {"a": 1, "b": True}},
+            {"kind": "policy", "object": "t.p", "expected": "x", "actual": None},
+            {"kind": "grant", "object": "r on t", "expected": None, "actual": ["DELETE"]},
+        ],
+    }
+    found = drift.of_database("http://127.0.0.1:1", answering(monkeypatch, answer))
+    assert [str(one) for one in found] == [
+        "database role r: b is true, not false",
+        "database policy t.p: is gone",
+        'database grant r on t: was added: ["DELETE"]',
+    ]
+
+
+def test_a_database_that_cannot_be_compared_is_a_drift(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = drift.of_database("http://127.0.0.1:1", answering(monkeypatch, {"errorMessage": "login failed"}))
+    assert [str(one) for one in found] == ["database: cannot be compared: login failed"]
+
+
+def answering(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]) -> Keys:
+    """Keys whose Lambda client's function answers this."""
+    client = SimpleNamespace(
+        exceptions=SimpleNamespace(ResourceNotFoundException=KeyError),
+        invoke=lambda **_call: {"Payload": io.BytesIO(json.dumps(answer).encode())},
+    )
+    monkeypatch.setattr(Keys, "client", lambda *_arguments, **_more: client)
+    return Keys("id", "key")
 
 
 def test_only_the_invocation_of_the_database_admin_is_replaced() -> None:
