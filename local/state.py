@@ -113,11 +113,11 @@ class State:
         return self.run.is_dir()
 
     def remove(self, *, keep: tuple[str, ...] = ("venv", "proof.json")) -> None:
-        """Delete everything but `keep`; the folder itself goes when nothing stays."""
+        """Delete everything but `keep` and state folders inside this one (those of tests); an empty folder goes too."""
         if not self.root.is_dir():
             return
         for entry in self.root.iterdir():
-            if entry.name in keep:
+            if entry.name in keep or (entry / "run").is_dir():
                 continue
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
