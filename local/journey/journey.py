@@ -19,6 +19,7 @@ from local.journey.own_rows import UserRows
 from local.journey.photograph import photograph
 from local.state import State, read_json
 
+TABLE_WIDTH = 120
 PAGE = b"<!doctype html><html><body><script>alert(1)</script></body></html>" * 20
 
 
@@ -212,6 +213,12 @@ def table(outcomes: list[Outcome]) -> Table:
     return shown
 
 
+def _console() -> Console:
+    """The terminal; a pipe or a log gets lines of a width that shows each step on one."""
+    found = Console(soft_wrap=True)
+    return found if found.is_terminal else Console(soft_wrap=True, width=TABLE_WIDTH)
+
+
 def run(outputs: Mapping[str, Any], *, state: State | None = None, console: Console | None = None) -> bool:
     """Take the journey through a deployed stack and print its table. True when every step passed.
 
@@ -222,7 +229,7 @@ def run(outputs: Mapping[str, Any], *, state: State | None = None, console: Cons
     ports = read_json((state or State.default()).ports)
     places = Places(str(outputs["api_url"]), daemons.url(ports["apple"]), daemons.url(ports["ministack"]))
     outcomes = walk(Journey(places, outputs).steps)
-    shown = console if console is not None else Console(soft_wrap=True)
+    shown = console if console is not None else _console()
     shown.print()
     shown.print(table(outcomes))
     passed = sum(outcome.passed is True for outcome in outcomes)

@@ -123,10 +123,11 @@ class Apple:
         fault = self.faults.next(path)
         if fault is not None:
             received.fault = True
-            await wait(fault)
-            if fault.kind != "pass" and not fault.after:
-                received.status = fault.status
-                return answer(request, fault)
+            if not fault.after:
+                await wait(fault)
+                if fault.kind != "pass":
+                    received.status = fault.status
+                    return answer(request, fault)
         try:
             self._verify_caller(request, received)
             response = self._act(path.rpartition("/")[2], await request.body(), received)
@@ -134,7 +135,10 @@ class Apple:
             received.why = refusal.text
             response = PlainTextResponse(refusal.text, refusal.status)
         received.status = response.status_code
-        return answer(request, fault) if fault is not None and fault.after else response
+        if fault is None or not fault.after:
+            return response
+        await wait(fault)
+        return response if fault.kind == "pass" else answer(request, fault)
 
     def _verify_caller(self, request: Request, received: Received) -> None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")

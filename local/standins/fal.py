@@ -89,15 +89,18 @@ class Fal:
 
         async def endpoint(request: Request) -> Response:
             fault = self.faults.next(request.url.path)
-            if fault is not None:
+            if fault is not None and not fault.after:
                 await wait(fault)
-                if fault.kind != "pass" and not fault.after:
+                if fault.kind != "pass":
                     return answer(request, fault)
             scheme, _, key = request.headers.get("authorization", "").partition(" ")
             if scheme != "Key" or not hmac.compare_digest(key.encode(), self._key.encode()):
                 return JSONResponse({"detail": "Authentication is required to access this application"}, 401)
             response: Response = await call(request)
-            return answer(request, fault) if fault is not None and fault.after else response
+            if fault is None or not fault.after:
+                return response
+            await wait(fault)
+            return response if fault.kind == "pass" else answer(request, fault)
 
         return endpoint
 

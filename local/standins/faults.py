@@ -26,7 +26,7 @@ class Fault:
         text: the answer's body.
         content_type: of the body.
         headers: more headers, `Retry-After` for one.
-        delay_seconds: waits before it does anything.
+        delay_seconds: waits before it fails; with `after`, between the deed and the answer.
         after: do what the call asks, then fail: the caller cannot tell whether it was done.
         times: calls left; None for all calls.
     """

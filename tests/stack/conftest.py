@@ -1,6 +1,6 @@
 """The stack, deployed once for all tests of this level in a folder of its own, and taken down at the end.
 
-RENDIO_KEEP_TEST_STACK=1 leaves it up, so that the next run needs no deployment.
+RENDIO_TEST_STACK=keep leaves it up; =reuse takes the one that is up as it is, and leaves it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ FOLDER = REPOSITORY / ".rendio" / "test-stack"
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Deployed]:
     """The deployed stack. Tests that change it put it back."""
+    wish = os.environ.get("RENDIO_TEST_STACK", "")
     cloud = Cloud(State(FOLDER))
-    cloud.up()
+    if wish != "reuse":
+        cloud.up()
     yield Deployed(cloud)
-    if not os.environ.get("RENDIO_KEEP_TEST_STACK"):
+    if wish not in ("keep", "reuse"):
         cloud.down(force=True)
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import psutil
 import psycopg
 from psycopg.rows import dict_row
 
-from local import accounts, daemons
+from local import accounts, daemons, processes
 from local.cloud import Cloud
 from local.journey import own_rows, role_session
 from local.journey.client import Phone
@@ -98,6 +99,20 @@ class Deployed:
         httpx.delete(f"{self.apple_url}/_control/faults", trust_env=False).raise_for_status()
         if faults:
             httpx.post(f"{self.apple_url}/_control/faults", json=list(faults), trust_env=False).raise_for_status()
+
+    def kill_function(self, function: str) -> int:
+        """SIGKILL every process in which a function runs now; how many there were."""
+        record = processes.recall(self.cloud.state, "ministack")
+        server = record.process() if record else None
+        name, killed = f"{PREFIX}-{function.replace('_', '-')}", 0
+        for process in server.children(recursive=True) if server else []:
+            try:
+                if process.environ().get("AWS_LAMBDA_FUNCTION_NAME") == name:
+                    process.kill()
+                    killed += 1
+            except psutil.Error:
+                continue
+        return killed
 
     def logs_of(self, function: str) -> str:
         """What a function logged, whole."""

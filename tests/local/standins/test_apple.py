@@ -162,6 +162,14 @@ def test_a_fault_can_come_after_the_deed(apple: AppleClient) -> None:
     assert apple.http.get(f"/_control/devices/{device}").json() == {"bit0": True, "bit1": False, "updates": 1}
 
 
+def test_an_answer_can_be_late_after_the_deed(apple: AppleClient) -> None:
+    device = apple.new_device()
+    apple.http.post("/_control/faults", json={"kind": "pass", "after": True, "delay_seconds": 0.2})
+    started = time.monotonic()
+    assert apple.call("update_two_bits", apple.device_token(device), bit0=True, bit1=False).status_code == 200
+    assert time.monotonic() - started >= 0.2
+
+
 def test_what_was_received_is_told_without_secrets(apple: AppleClient) -> None:
     device = apple.new_device()
     token = apple.device_token(device)
