@@ -34,9 +34,10 @@ def test_an_interrupted_write_leaves_the_old_file(state: State, monkeypatch: pyt
     def killed(_self: Path, _target: Path) -> Path:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", killed)
-        write_json(state.ports, {"ministack": 2})
+        with pytest.raises(KeyboardInterrupt):
+            write_json(state.ports, {"ministack": 2})
     assert read_json(state.ports) == {"ministack": 1}
 
 
