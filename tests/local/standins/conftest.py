@@ -89,11 +89,19 @@ def state(tmp_path: Path) -> State:
     return State(tmp_path / "state")
 
 
-@pytest.fixture
-def apple(state: State) -> Iterator[AppleClient]:
-    key = keys.apple(state)
+@pytest.fixture(scope="module")
+def served_apple(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppleClient]:
+    key = keys.apple(State(tmp_path_factory.mktemp("apple")))
     with serving(Apple(key, TEAM).application()) as url, httpx.Client(base_url=url, trust_env=False) as http:
         yield AppleClient(http, key)
+
+
+@pytest.fixture
+def apple(served_apple: AppleClient) -> AppleClient:
+    """The service with no faults programmed and no requests remembered; starting it takes longer than a test."""
+    for path in ("/_control/faults", "/_control/requests"):
+        served_apple.http.delete(path).raise_for_status()
+    return served_apple
 
 
 @pytest.fixture
