@@ -18,6 +18,9 @@ if TYPE_CHECKING:  # functions need the database's address, so functions.py impo
 # Statements are logged without their parameters: those are users' data (claims, hashes, prompts).
 PARAMETERS = {
     "rds.force_ssl": "1",
+    # A failed statement is told to its caller; in the log its text and its key values would be users' data.
+    "log_error_verbosity": "terse",
+    "log_min_error_statement": "panic",
     "log_min_duration_statement": "1000",
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
