@@ -177,7 +177,7 @@ def _set_memberships(connection: Connection, model: Model) -> None:
         "from pg_auth_members a join pg_roles m on m.oid = a.member join pg_roles r on r.oid = a.roleid "
         "join pg_roles g on g.oid = a.grantor "
         "where (r.rolname = any(%(roles)s) or r.rolname = 'rds_iam' or m.rolname = any(%(roles)s)) "
-        "  and m.rolname <> 'rds_superuser' "
+        "  and m.rolname !~ '^(pg_|rds)' "
         # A creator gets ADMIN, and nothing else, on what it creates; the bootstrap superuser is the grantor.
         "  and not (m.rolname = current_user and a.grantor = 10 and not a.inherit_option and not a.set_option)",
         {"roles": [*model["roles"]]},
