@@ -63,7 +63,7 @@ class Api(Resource):
             "apiKeySelectionExpression": found.get("ApiKeySelectionExpression"),
             "disableExecuteApiEndpoint": bool(found.get("DisableExecuteApiEndpoint")),
             "corsConfiguration": from_aws(found.get("CorsConfiguration") or {}) or None,
-            **tag_outputs(without_mark(found.get("Tags"))),
+            **tag_outputs(_tags(call, f"/apis/{identifier}")),
         }
 
     def update(self, call: Call, identifier: str, old: Inputs, new: Inputs) -> None:
@@ -135,7 +135,7 @@ class Stage(Resource):
                 for key, settings in sorted((found.get("RouteSettings") or {}).items())
             ]
             or None,
-            **tag_outputs(without_mark(found.get("Tags"))),
+            **tag_outputs(_tags(call, f"/apis/{api}/stages/{identifier}")),
         }
 
     def update(self, call: Call, identifier: str, old: Inputs, new: Inputs) -> None:
@@ -173,6 +173,11 @@ def _route_settings(inputs: Inputs) -> dict[str, Any]:
         str(settings["routeKey"]): to_aws({name: value for name, value in settings.items() if name != "routeKey"})
         for settings in inputs.get("routeSettings") or ()
     }
+
+
+def _tags(call: Call, path: str) -> dict[str, str]:
+    arn = f"arn:aws:apigateway:{call.aws.region}::{path}"
+    return without_mark(call.client("apigatewayv2").get_tags(ResourceArn=arn).get("Tags"))
 
 
 def _retag(call: Call, path: str, old: Inputs, new: Inputs) -> None:

@@ -88,7 +88,9 @@ class Integration(ApiPart):
     twin = Twin(
         "AWS::ApiGatewayV2::Integration",
         names={"timeoutMilliseconds": "TimeoutInMillis"},
-        own={"integrationType": Own("the provider replaces", f"{_SOURCE}integration.go", replaces=True)},
+        own={
+            "integrationType": Own("the provider replaces", f"{_SOURCE}integration.go", replaces=True, same_values=True)
+        },
     )
     settable = (
         "integrationType", "integrationUri", "integrationMethod", "payloadFormatVersion", "timeoutMilliseconds",

@@ -124,7 +124,8 @@ def _schema(resource: Resource, inputs: Mapping[str, Any], region: str) -> Itera
         return
     document: dict[str, Any] = {}
     for path, value in leaves({name: part for name, part in inputs.items() if name in resource.handles}):
-        if resource.twin.own_rule(path) is not None or isinstance(value, Archive):
+        own = resource.twin.own_rule(path)
+        if isinstance(value, Archive) or (own is not None and not own.same_values):
             continue
         twin = resource.twin.path(path, region)
         if twin is None:

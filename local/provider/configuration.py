@@ -167,6 +167,10 @@ class Aws:
             self._account = account
         return self._account
 
+    def refuse_other_accounts(self) -> None:
+        """Raises ProviderRefused when the keys belong to an account that is not allowed; asked once."""
+        _ = self.account
+
     def _client(self, name: str, service: str, seconds: int, *, attempts: int) -> Any:
         with self._lock:
             if name not in self._clients:

@@ -170,7 +170,10 @@ class Eip(Ec2Resource):
     resource_type = "aws:ec2/eip:Eip"
     kind = "elastic-ip"
     describe = ("describe_addresses", "AllocationIds", "Addresses", "AllocationId")
-    twin = Twin("AWS::EC2::EIP", own={"domain": Own("the provider replaces", f"{_SOURCE}ec2_eip.go", replaces=True)})
+    twin = Twin(
+        "AWS::EC2::EIP",
+        own={"domain": Own("the provider replaces", f"{_SOURCE}ec2_eip.go", replaces=True, same_values=True)},
+    )
     handles = frozenset({"domain", "tags"})
 
     def make(self, call: Call, inputs: Inputs, tags: list[dict[str, Any]]) -> str:

@@ -207,7 +207,7 @@ class SecurityGroupRule(Resource):
 
 
 def _rule_twin(cloudformation: str, file: str, other: str) -> Twin:
-    changed = Own("the provider calls ModifySecurityGroupRules", f"{_SOURCE}{file}")
+    changed = Own("the provider calls ModifySecurityGroupRules", f"{_SOURCE}{file}", same_values=True)
     names = ("ipProtocol", "fromPort", "toPort", "cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
     tags = Own("CloudFormation has no tags on rules", f"{_SOURCE}{file}")
     return Twin(

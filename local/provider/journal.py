@@ -25,7 +25,7 @@ class Creation:
 
     Attributes:
         token: marks the resource where AWS gives the name: it is put on it as a tag.
-        inputs: those by which it can be found again: names and parents, no secrets.
+        inputs: those by which it can be found and removed again: names, parents, switches; no secrets.
         id: None until the call came back.
         known: the engine has referred to it, so it is in the engine's state.
     """

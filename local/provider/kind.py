@@ -120,11 +120,14 @@ class Resource(abc.ABC):
         return frozenset()
 
     def journal_inputs(self, inputs: Inputs) -> dict[str, Any]:
-        """The short texts by which `find` finds it again."""
+        """What `find` and `delete` need of a creation that was cut short: names, parents, switches."""
         return {
             name: value
             for name, value in inputs.items()
-            if isinstance(value, str) and len(value) <= 300 and name not in self.documents and name not in self.secret
+            if isinstance(value, (str, int))
+            and len(str(value)) <= 300
+            and name not in self.documents
+            and name not in self.secret
         }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from local.provider.errors import Gone
 from local.provider.kind import (
     CREATION_TAG,
@@ -24,6 +26,9 @@ from local.provider.twins import Own, Twin
 _KEY = "terraform-provider-aws, internal/service/kms/key.go"
 _ALIAS = "terraform-provider-aws, internal/service/kms/alias.go"
 _SHORTEST_DAYS, _LONGEST_DAYS = 7, 30
+_REPLACED = Own(
+    "CloudFormation's handler refuses the change, the provider replaces", _KEY, replaces=True, same_values=True
+)
 
 
 class Key(Resource):
@@ -32,16 +37,13 @@ class Key(Resource):
         "AWS::KMS::Key",
         names={
             "policy": "KeyPolicy",
+            "customerMasterKeySpec": "KeySpec",
             "isEnabled": "Enabled",
             "deletionWindowInDays": "PendingWindowInDays",
             "rotationPeriodInDays": "RotationPeriodInDays",
         },
         own={
-            "customerMasterKeySpec": Own(
-                "CloudFormation's handler refuses the change, the provider replaces", _KEY, True
-            ),
-            "keyUsage": Own("CloudFormation's handler refuses the change, the provider replaces", _KEY, True),
-            "multiRegion": Own("CloudFormation's handler refuses the change, the provider replaces", _KEY, True),
+            **dict.fromkeys(("customerMasterKeySpec", "keyUsage", "multiRegion"), _REPLACED),
             "bypassPolicyLockoutSafetyCheck": Own("a switch of the provider", _KEY),
         },
     )
@@ -132,7 +134,10 @@ class Key(Resource):
         kms = call.client("kms")
         for page in kms.get_paginator("list_keys").paginate():
             for key in page["Keys"]:
-                tags = kms.list_resource_tags(KeyId=key["KeyId"]).get("Tags") or ()
+                try:
+                    tags = kms.list_resource_tags(KeyId=key["KeyId"]).get("Tags") or ()
+                except ClientError:
+                    continue  # somebody else's, whose policy does not let us look
                 if call.token and {"TagKey": CREATION_TAG, "TagValue": call.token} in tags:
                     return str(key["KeyId"])
         return None

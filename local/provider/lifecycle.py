@@ -142,6 +142,7 @@ class Lifecycle:
             self.journal.end(creation)
 
     def _call(self, creation: Creation | None = None) -> Call:
+        self.aws.refuse_other_accounts()
         if creation is None:
             return Call(self.aws, self.program, self.state)
         note = creation

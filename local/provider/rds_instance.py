@@ -47,8 +47,8 @@ class Instance(Resource):
         },
         own={
             "allocatedStorage": Own("a number, text in CloudFormation", _INSTANCE),
-            "dbSubnetGroupName": Own("the provider moves the instance in place", _INSTANCE),
-            "engine": Own("the provider replaces", _INSTANCE, replaces=True),
+            "dbSubnetGroupName": Own("the provider moves the instance in place", _INSTANCE, same_values=True),
+            "engine": Own("the provider replaces", _INSTANCE, replaces=True, same_values=True),
             "skipFinalSnapshot": _SWITCH,
             "finalSnapshotIdentifier": _SWITCH,
             "applyImmediately": _SWITCH,

@@ -74,7 +74,11 @@ class Schedule(Resource):
     )  # fmt: skip
     twin = Twin(
         "AWS::Scheduler::Schedule",
-        own={"groupName": Own("CloudFormation moves it, the provider replaces", _SCHEDULE, replaces=True)},
+        own={
+            "groupName": Own(
+                "CloudFormation moves it, the provider replaces", _SCHEDULE, replaces=True, same_values=True
+            )
+        },
     )
     handles = frozenset({"name", "groupName", *_settable})
     autoname = Autoname(longest=64)

@@ -18,6 +18,15 @@ from jsonschema import Draft7Validator
 
 Node = Mapping[str, Any]
 MAX_REFERENCES = 20
+# Extensions that are cfn-lint's advice (its I and W rules: I3013, W3691, W3694, W3663, W3664, W3702, W3687), not
+# AWS's refusal.
+_ADVICE = frozenset(
+    {
+        "backupretentionperiod", "engine_version_deprecated", "subscription_endpoint_protocol",
+        "permission_source_account",
+        "permission_principal", "awslayer", "protocols_and_port_ranges_exclude",
+    }
+)  # fmt: skip
 
 
 @functools.cache
@@ -108,6 +117,8 @@ class Schema:
         """
         where = folder() / "extensions" / self.name.lower().replace("::", "_")
         for file in sorted(where.glob("*.json")) if where.is_dir() else ():
+            if file.stem in _ADVICE:
+                continue
             rule = _rule(file)
             if self._region in rule:
                 rule = rule[self._region]

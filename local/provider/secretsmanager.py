@@ -50,7 +50,9 @@ class Secret(Resource):
         try:
             return str(client.create_secret(**arguments)["ARN"])
         except ClientError as error:
-            if code(error) != "InvalidRequestException":
+            if code(error) not in ("InvalidRequestException", "ResourceExistsException"):
+                raise
+            if not client.describe_secret(SecretId=inputs["name"]).get("DeletedDate"):
                 raise
             # A name in its recovery window: the provider waits for it to be gone; here it is made to go.
             client.delete_secret(SecretId=inputs["name"], ForceDeleteWithoutRecovery=True)

@@ -23,11 +23,13 @@ class Own:
         replaces: whether the real provider replaces the resource on a change.
         because: what is different.
         source: where that is written.
+        same_values: only what a change does is different; CloudFormation's rules for values hold.
     """
 
     because: str
     source: str
     replaces: bool = False
+    same_values: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ import pytest
 
 from tests.local.ministack.emulator import ACCOUNT, REGION, RUNTIME, Emulator
 from tests.local.provider.cases import CASES
-from tests.local.provider.world import World
 from tests.local.provider.engine import Engine
+from tests.local.provider.world import World
 
 HANDLER = """
 def handler(event, context):
@@ -97,6 +97,8 @@ NEVER_GONE = frozenset(
     {
         "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
         "aws:lambda/invocation:Invocation",
+        "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration",
         "aws:s3/bucketVersioning:BucketVersioning",
+        "aws:sns/topicPolicy:TopicPolicy",
     }
 )

@@ -56,7 +56,9 @@ class Engine:
         self.configure(self._config)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._channel.close()
         self._server.stop(None).wait()
 
@@ -77,7 +79,10 @@ class Engine:
         secret: frozenset[str] = frozenset(), seed: bytes = SEED,
     ) -> Properties:  # fmt: skip
         request = provider_pb2.CheckRequest(
-            urn=urn(type_, name), olds=write(Properties(old or {})), news=write(Properties(inputs, secret)), randomSeed=seed
+            urn=urn(type_, name),
+            olds=write(Properties(old or {})),
+            news=write(Properties(inputs, secret)),
+            randomSeed=seed,
         )
         answer = self._call("Check", request)
         if answer.failures:

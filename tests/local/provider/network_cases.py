@@ -12,7 +12,9 @@ NETWORK: dict[str, Case] = {
         {"cidrBlock": "10.8.0.0/20"},
     ),
     "default-group": Case(
-        "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup", lambda w: {"vpcId": w["vpc"]["id"], "tags": TAGS}, CHANGED_TAGS
+        "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+        lambda w: {"vpcId": w["vpc"]["id"], "tags": TAGS},
+        CHANGED_TAGS,
     ),
     "subnet": Case(
         "aws:ec2/subnet:Subnet",
@@ -37,7 +39,8 @@ NETWORK: dict[str, Case] = {
     "table": Case("aws:ec2/routeTable:RouteTable", lambda w: {"vpcId": w["vpc"]["id"], "tags": TAGS}, CHANGED_TAGS),
     "route": Case(
         "aws:ec2/route:Route",
-        lambda w: {"routeTableId": w["table"]["id"], "destinationCidrBlock": "0.0.0.0/0", "gatewayId": w["internet"]["id"]},
+        lambda w: {"routeTableId": w["table"]["id"], "destinationCidrBlock": "0.0.0.0/0",
+                   "gatewayId": w["internet"]["id"]},
         None,
         {"destinationCidrBlock": "10.0.0.0/8"},
     ),

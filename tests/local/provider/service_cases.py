@@ -35,8 +35,8 @@ COMPUTE: dict[str, Case] = {
     ),
     "permission": Case(
         "aws:lambda/permission:Permission",
-        lambda w: {"action": "lambda:InvokeFunction", "function": w["function"]["name"], "principal": "s3.amazonaws.com",
-                   "sourceArn": w["bucket"]["arn"], "sourceAccount": "000000000000"},
+        lambda w: {"action": "lambda:InvokeFunction", "function": w["function"]["name"],
+                   "principal": "s3.amazonaws.com", "sourceArn": w["bucket"]["arn"], "sourceAccount": "000000000000"},
         None,
         {"principal": "sns.amazonaws.com", "sourceArn": "arn:aws:s3:::other"},
     ),
@@ -75,7 +75,8 @@ COMPUTE: dict[str, Case] = {
     "notification": Case(
         "aws:s3/bucketNotification:BucketNotification",
         lambda w: {"bucket": w["bucket"]["bucket"], "lambdaFunctions": [
-            {"id": "inspect", "lambdaFunctionArn": w["function"]["arn"], "events": ["s3:ObjectCreated:*"], "filterPrefix": "in/"}
+            {"id": "inspect", "lambdaFunctionArn": w["function"]["arn"], "events": ["s3:ObjectCreated:*"],
+             "filterPrefix": "in/"}
         ]},
     ),
 }  # fmt: skip
@@ -84,7 +85,7 @@ SECURITY: dict[str, Case] = {
     "key": Case(
         "aws:kms/key:Key",
         lambda _: {"description": "Signs", "keyUsage": "SIGN_VERIFY", "customerMasterKeySpec": "RSA_2048",
-                   "deletionWindowInDays": 7, "policy": document("kms:*", **ROOT), "tags": TAGS},
+                   "deletionWindowInDays": 7, "policy": document("kms:*", "*", **ROOT), "tags": TAGS},
         {"description": "Signs tokens", **CHANGED_TAGS},
         {"customerMasterKeySpec": "RSA_4096"},
     ),
@@ -120,15 +121,17 @@ API: dict[str, Case] = {
     ),
     "integration": Case(
         "aws:apigatewayv2/integration:Integration",
-        lambda w: {"apiId": w["api"]["id"], "integrationType": "AWS_PROXY", "integrationUri": w["function"]["invokeArn"],
+        lambda w: {"apiId": w["api"]["id"], "integrationType": "AWS_PROXY",
+                   "integrationUri": w["function"]["invokeArn"],
                    "payloadFormatVersion": "2.0", "timeoutMilliseconds": 12000},
         {"timeoutMilliseconds": 6000},
         {"apiId": "other"},
     ),
     "api-route": Case(
         "aws:apigatewayv2/route:Route",
-        lambda w: {"apiId": w["api"]["id"], "routeKey": "GET /v1/me", "target": f"integrations/{w['integration']['id']}",
-                   "authorizationType": "CUSTOM", "authorizerId": w["authorizer"]["id"]},
+        lambda w: {"apiId": w["api"]["id"], "routeKey": "GET /v1/me",
+                   "target": f"integrations/{w['integration']['id']}", "authorizationType": "CUSTOM",
+                   "authorizerId": w["authorizer"]["id"]},
         {"routeKey": "GET /v1/you"},
         {"apiId": "other"},
     ),
@@ -145,7 +148,9 @@ API: dict[str, Case] = {
 
 OPERATIONS: dict[str, Case] = {
     "schedule-group": Case(
-        "aws:scheduler/scheduleGroup:ScheduleGroup", lambda _: {"name": "rendio-local-case", "tags": TAGS}, CHANGED_TAGS,
+        "aws:scheduler/scheduleGroup:ScheduleGroup",
+        lambda _: {"name": "rendio-local-case", "tags": TAGS},
+        CHANGED_TAGS,
         {"name": "other"},
     ),
     "schedule": Case(
@@ -184,7 +189,7 @@ OPERATIONS: dict[str, Case] = {
     ),
     "composite-alarm": Case(
         "aws:cloudwatch/compositeAlarm:CompositeAlarm",
-        lambda w: {"alarmName": "rendio-local-both", "alarmRule": "ALARM(rendio-local-case)"},
+        lambda _: {"alarmName": "rendio-local-both", "alarmRule": "ALARM(rendio-local-case)"},
         {"alarmDescription": "Both"},
         {"alarmName": "other"},
     ),

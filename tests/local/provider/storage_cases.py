@@ -17,7 +17,10 @@ def _bucket(world: World) -> dict[str, Any]:
 
 S3: dict[str, Case] = {
     "bucket": Case(
-        "aws:s3/bucket:Bucket", lambda _: {"bucket": BUCKET, "forceDestroy": True, "tags": TAGS}, CHANGED_TAGS, OTHER_BUCKET
+        "aws:s3/bucket:Bucket",
+        lambda _: {"bucket": BUCKET, "forceDestroy": True, "tags": TAGS},
+        CHANGED_TAGS,
+        OTHER_BUCKET,
     ),
     "public-access-block": Case(
         "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock",
@@ -53,10 +56,14 @@ S3: dict[str, Case] = {
         "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration",
         lambda w: {**_bucket(w), "rules": [
             {"id": "old", "status": "Enabled", "filter": {"prefix": ""},
-             "noncurrentVersionExpiration": {"noncurrentDays": 3}, "abortIncompleteMultipartUpload": {"daysAfterInitiation": 1}},
+             "noncurrentVersionExpiration": {"noncurrentDays": 3},
+             "abortIncompleteMultipartUpload": {"daysAfterInitiation": 1}},
             {"id": "incoming", "status": "Enabled", "filter": {"prefix": "incoming/"}, "expiration": {"days": 1}},
         ]},
-        {"rules": [{"id": "old", "status": "Enabled", "filter": {"prefix": ""}, "noncurrentVersionExpiration": {"noncurrentDays": 9}}]},
+        {"rules": [
+            {"id": "old", "status": "Enabled", "filter": {"prefix": ""},
+             "noncurrentVersionExpiration": {"noncurrentDays": 9}},
+        ]},
         OTHER_BUCKET,
     ),
 }  # fmt: skip

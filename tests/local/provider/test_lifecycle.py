@@ -1,4 +1,4 @@
-"""Every resource type: created as asked, read back with no difference, changed in place, replaced where AWS replaces."""
+"""Every type: created as asked, read back with no difference, changed in place, replaced where AWS replaces."""
 
 from __future__ import annotations
 
@@ -94,7 +94,9 @@ def test_aws_would_replace(name: str, property_: str, world: World, engine: Engi
 def test_an_explicit_name_that_stays_is_deleted_before_it_is_replaced(world: World, engine: Engine) -> None:
     named, automatic = world.held["parameter-group"], world.held["group"]
     explicit = engine.create(named.type, "explicit", {**given(named.inputs), "name": "explicit"})
-    assert engine.diff(explicit, {**given(explicit.inputs), "name": "explicit", "family": "postgres17"}).deleteBeforeReplace
+    assert engine.diff(
+        explicit, {**given(explicit.inputs), "name": "explicit", "family": "postgres17"}
+    ).deleteBeforeReplace
     assert not engine.diff(automatic, {**given(automatic.inputs), "description": "Other"}).deleteBeforeReplace
     engine.delete(explicit)
 
