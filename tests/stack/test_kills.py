@@ -23,6 +23,7 @@ from local import processes
 from local.cloud import Cloud
 from local.errors import LocalError
 from local.journey import run
+from local.ports import is_free
 from local.postgres.server import Server
 from local.state import REPOSITORY, State
 from tests.stack.deployed import PREFIX, Deployed
@@ -92,6 +93,18 @@ def test_a_killed_making_is_completed_by_the_next_with_nothing_twice(cloud: Clou
     assert run(cloud.outputs(), state=cloud.state, console=Console(file=told, width=140)), told.getvalue()
     assert twice(Deployed(cloud)) == []
     assert cloud.up().changed == 0
+    ports = cloud.ports
+    cloud.down()
+    assert left_of(cloud.state, ports) == []
+
+
+def left_of(state: State, ports: dict[str, int]) -> list[str]:
+    """What outlives a `down`: files, processes that name the folder, ports that are taken."""
+    found = [str(path) for path in state.root.rglob("*")] if state.root.exists() else []
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        found += [f"process {process.pid}"] if any(str(state.root) in word for word in words) else []
+    return found + [f"port {port} of {name}" for name, port in ports.items() if not is_free(port)]
 
 
 def up_again(cloud: Cloud) -> None:
