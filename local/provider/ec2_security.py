@@ -25,6 +25,7 @@ from local.provider.twins import Own, Twin
 
 _SOURCE = "terraform-provider-aws, internal/service/ec2/"
 _MANAGED = "Managed by Pulumi"
+_SOURCES = ("cidrIpv4", "cidrIpv6", "prefixListId", "referencedSecurityGroupId")
 
 
 class SecurityGroup(Ec2Resource):
@@ -132,6 +133,16 @@ class SecurityGroupRule(Resource):
             "referencedSecurityGroupId", "description", "tags",
         }
     )  # fmt: skip
+
+    def check(self, inputs: Inputs) -> Iterable[tuple[str, str]]:
+        given_ = [name for name in _SOURCES if inputs.get(name) is not None]
+        if len(given_) != 1:
+            yield given_[0] if given_ else _SOURCES[0], f"exactly one of {', '.join(_SOURCES)} must be given"
+
+    def also_replaced(self, old: Inputs, new: Inputs) -> frozenset[str]:
+        """A rule keeps its kind of peer. Source: ModifyPlan in vpc_security_group_ingress_rule.go."""
+        before, after = ({name for name in _SOURCES if inputs.get(name) is not None} for inputs in (old, new))
+        return frozenset(before | after) if before != after else frozenset()
 
     def create(self, call: Call, inputs: Inputs) -> str:
         ec2 = call.client("ec2")

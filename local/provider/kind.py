@@ -115,6 +115,10 @@ class Resource(abc.ABC):
         """Outputs that an update from `old` to `new` will change, so that a preview cannot know them."""
         return frozenset()
 
+    def also_replaced(self, old: Inputs, new: Inputs) -> frozenset[str]:
+        """Properties that replace because of how they changed, where a property alone does not tell."""
+        return frozenset()
+
     def computed(self, inputs: Inputs) -> frozenset[str]:
         """Optional inputs that AWS fills in when they are not given; unknown in a preview."""
         return frozenset()

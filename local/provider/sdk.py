@@ -66,10 +66,10 @@ def _resource(token: str) -> dict[str, Any]:
     name = rest.partition(":")[2]
     try:
         with warnings.catch_warnings():
-            # The SDK's modules announce their own deprecated types when they are loaded.
+            # The SDK's modules announce their own deprecated types when they are loaded, which is at first use.
             warnings.simplefilter("ignore", DeprecationWarning)
             module = importlib.import_module(f"pulumi_{package}.{MODULES.get(module_name, module_name)}")
-        resource = getattr(module, name)
+            resource = getattr(module, name)
         # Beside the resource: a nested type of another resource may have the same name.
         beside = vars(sys.modules[resource.__module__])
         arguments = beside[f"{name}InitArgs"] if f"{name}InitArgs" in beside else beside[f"{name}Args"]

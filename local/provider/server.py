@@ -122,8 +122,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             new = values.read(request.news).values
             found = differences.changes(old, new, resource.documents)
             detailed, replaces = {}, []
+            together = resource.also_replaced(old, new)
             for change in found:
-                replace = resource.twin.replaces(change.plain, self._region)
+                replace = change.plain in together or resource.twin.replaces(change.plain, self._region)
                 detailed[change.path] = provider_pb2.PropertyDiff(kind=_KINDS[change.kind][replace], inputDiff=True)
                 if replace:
                     replaces.append(change.path)

@@ -40,6 +40,11 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (INSTANCE, {**GOOD_INSTANCE, "instanceClass": "db.t99.huge"}, "instanceClass: does not go with the others"),
     (INSTANCE, {**GOOD_INSTANCE, "engineVersion": "18.99"}, "engineVersion: does not go with the others"),
     (INSTANCE, {**GOOD_INSTANCE, "manageMasterUserPassword": False}, "manageMasterUserPassword: must be true"),
+    (
+        "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule",
+        {"securityGroupId": "sg-1", "ipProtocol": "-1"},
+        "cidrIpv4: exactly one of",
+    ),
     ("aws:lambda/invocation:Invocation", {"functionName": "f", "input": "{"}, "input: must be JSON"),
     ("aws:kms/key:Key", {"keyUsage": "SING"}, "keyUsage: must be one of"),
     ("aws:cloudwatch/logGroup:LogGroup", {"retentionInDays": 8}, "retentionInDays: must be one of"),

@@ -101,6 +101,14 @@ def test_an_explicit_name_that_stays_is_deleted_before_it_is_replaced(world: Wor
     engine.delete(explicit)
 
 
+def test_a_rule_with_another_kind_of_peer_is_replaced(world: World, engine: Engine) -> None:
+    held = world.held["out"]
+    inputs = {name: value for name, value in given(held.inputs).items() if name != "cidrIpv4"}
+    answer = engine.diff(held, {**inputs, "referencedSecurityGroupId": "sg-1"})
+    assert sorted(answer.replaces) == ["cidrIpv4", "referencedSecurityGroupId"]
+    assert not engine.diff(held, {**inputs, "cidrIpv4": "10.1.0.0/16"}).replaces
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_what_aws_will_generate_is_unknown_in_a_preview(name: str, world: World, engine: Engine) -> None:
     held = world.held[name]
