@@ -74,9 +74,12 @@ def test(state: State, arguments: Sequence[str]) -> int:
 
 def proof(state: State) -> int:
     """Print the table of plan ids and the tests that prove them."""
-    return _run(
-        [sys.executable, "-m", "pytest", "--collect-only", "-q", "--proof", str(state.proof), "tests"], quiet=True
-    )
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--proof", str(state.proof), "tests"]
+    answer = subprocess.run(command, cwd=REPOSITORY, env=_environment(), capture_output=True, text=True, check=False)
+    # Before the table pytest lists every test; after a mistake that list says what is wrong.
+    before, head, after = answer.stdout.partition("id   system")
+    say(f"{head}{after}".rstrip() if answer.returncode == 0 else f"{before}{answer.stderr}")
+    return answer.returncode
 
 
 def lock() -> int:
@@ -93,13 +96,16 @@ def _pytest(state: State, arguments: list[str]) -> int:
     return _run([sys.executable, "-m", "pytest", "--record-proof", str(state.proof), *arguments])
 
 
-def _run(command: list[str], *, quiet: bool = False) -> int:
-    """Run a tool of the virtualenv with a shell's environment that names no AWS and no Pulumi."""
-    folder = Path(sys.executable).parent
-    if (folder / command[0]).exists():
-        command = [str(folder / command[0]), *command[1:]]
+def _run(command: list[str]) -> int:
+    """Run a tool of the virtualenv on this terminal."""
+    beside = Path(sys.executable).parent / command[0]
+    if beside.exists():
+        command = [str(beside), *command[1:]]
+    return subprocess.run(command, cwd=REPOSITORY, env=_environment(), check=False).returncode
+
+
+def _environment() -> dict[str, str]:
+    """A shell's environment that names no AWS and no Pulumi."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_", "RENDIO_"))}
-    settings = {**kept, **environment.NO_AWS, "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"}
-    return subprocess.run(
-        command, cwd=REPOSITORY, env=settings, check=False, stderr=subprocess.DEVNULL if quiet else None
-    ).returncode
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {**kept, **environment.NO_AWS, "PATH": path}
