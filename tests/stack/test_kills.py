@@ -1,6 +1,7 @@
 """`kill -9` of what deploys, at a moment of chance: the next `up` ends well, with nothing twice.
 
-A stack of its own, made from nothing: each of the four is killed once in the same making. The seed is printed;
+A stack of its own, made from nothing: each of the four is killed once in the same making, and Postgres once more amid
+the transaction that applies the access model. The seed is printed;
 RENDIO_SEED=n repeats a run.
 """
 
@@ -16,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import psutil
+import psycopg
 import pytest
 from rich.console import Console
 
@@ -32,6 +34,9 @@ FOLDER = REPOSITORY / ".rendio" / "test-kills"
 VICTIMS = ("engine", "provider", "ministack", "postgres")
 LATEST_SECONDS = 8.0
 PATIENCE_SECONDS = 120.0
+IN_TRANSACTION = (
+    "select 1 from pg_stat_activity where usename = 'rendio_local_database_admin' and backend_xid is not null"
+)
 
 
 @pytest.fixture
@@ -53,9 +58,8 @@ def victim(state: State, name: str) -> psutil.Process | None:
     return record.process() if record else None
 
 
-def up_and_kill(state: State, name: str, delay: float) -> tuple[bool, str]:
-    """Run `up` and kill one process `delay` seconds after it is there. Whether it was killed, and what `up` said."""
-    up = subprocess.Popen(
+def begin_up(state: State) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [sys.executable, "-m", "local", "up", "--no-journey"],
         cwd=REPOSITORY,
         env={**os.environ, "RENDIO_STATE": str(state.root)},
@@ -63,6 +67,11 @@ def up_and_kill(state: State, name: str, delay: float) -> tuple[bool, str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def up_and_kill(state: State, name: str, delay: float) -> tuple[bool, str]:
+    """Run `up` and kill one process `delay` seconds after it is there. Whether it was killed, and what `up` said."""
+    up = begin_up(state)
     killed = False
     deadline = time.monotonic() + PATIENCE_SECONDS
     while up.poll() is None and time.monotonic() < deadline and not killed:
@@ -89,9 +98,18 @@ def test_a_killed_making_is_completed_by_the_next_with_nothing_twice(cloud: Clou
         print(f"{name} killed after {delay:.1f} s: {killed}")
         assert "Traceback" not in output, output
     up_again(cloud)
+    stack = Deployed(cloud)
+    with stack.superuser() as connection:
+        connection.execute("drop policy images_select_own on public.images")
+    killed, output = up_and_kill_in_the_transaction(cloud.state)
+    print(f"postgres killed in the transaction of database_admin: {killed}")
+    assert killed
+    assert "Traceback" not in output, output
+    up_again(cloud)
+    assert stack.query("select 1 from pg_policies where policyname = 'images_select_own'")
     told = io.StringIO()
     assert run(cloud.outputs(), state=cloud.state, console=Console(file=told, width=140)), told.getvalue()
-    assert twice(Deployed(cloud)) == []
+    assert twice(stack) == []
     assert cloud.up().changed == 0
     ports = cloud.ports
     cloud.down()
@@ -105,6 +123,25 @@ def left_of(state: State, ports: dict[str, int]) -> list[str]:
         words = process.info["cmdline"] or []
         found += [f"process {process.pid}"] if any(str(state.root) in word for word in words) else []
     return found + [f"port {port} of {name}" for name, port in ports.items() if not is_free(port)]
+
+
+def up_and_kill_in_the_transaction(state: State) -> tuple[bool, str]:
+    """Run `up` and kill Postgres while `database_admin` has its transaction open."""
+    up, server, killed = begin_up(state), Server(state), False
+    while up.poll() is None and not killed:
+        try:
+            with server.connect() as connection:
+                while up.poll() is None and not connection.execute(IN_TRANSACTION).fetchone():
+                    time.sleep(0.005)
+        except psycopg.OperationalError:
+            time.sleep(0.05)
+            continue
+        found = server.process()
+        if up.poll() is None and found is not None:
+            found.kill()
+            killed = True
+    output, _ = up.communicate(timeout=PATIENCE_SECONDS)
+    return killed, output
 
 
 def up_again(cloud: Cloud) -> None:
