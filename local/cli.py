@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -14,7 +15,7 @@ from local import checks, environment, logs, report, scope
 from local.cloud import Cloud
 from local.errors import Interrupted, LocalError
 from local.progress import Progress, Silent
-from local.state import State
+from local.state import REPOSITORY, State
 
 app = typer.Typer(
     name="rendio",
@@ -59,11 +60,15 @@ def down(
     force: Annotated[bool, typer.Option(help="Go on when the stack cannot be destroyed.")] = False,
 ) -> None:
     """Destroy the stack, stop everything, delete its state."""
-    state = State.default()
-    Cloud(state, progress=Progress()).down(force=force)
-    if everything:
-        state.remove(keep=())
-    report.say("Nothing is left." if everything else "Nothing is left but the virtualenv (`down --all` removes it).")
+    Cloud(State.default(), progress=Progress()).down(force=force)
+    if not everything:
+        report.say("Nothing is left but the virtualenv (`down --all` removes it).")
+        return
+    report.say("Nothing is left.")
+    sys.stdout.flush()
+    # This program runs from the virtualenv: whoever deletes it must be another.
+    script = 'rm -rf "$1/venv" "$1/proof.json" && { rmdir "$1" 2>/dev/null || :; }'
+    os.execv("/bin/sh", ["/bin/sh", "-c", script, "sh", str(REPOSITORY / ".rendio")])
 
 
 @app.command()
