@@ -145,7 +145,7 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _as_interrupt)
     signal.signal(signal.SIGHUP, _as_interrupt)
     try:
-        app()
+        app(prog_name="rendio")
     except LocalError as error:
         Console(stderr=True, soft_wrap=True).print(f"\n{error}", style="red", markup=False, highlight=False)
         sys.exit(error.exit_code)
