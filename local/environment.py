@@ -90,7 +90,8 @@ def engine(state: State, *, tools: tuple[Path, ...], passphrase: str, provider_p
         # The program caches what it downloads for the functions' packages beside the runner's own cache.
         "XDG_CACHE_HOME": str(cache_home()),
         "PULUMI_HOME": str(state.pulumi / "home"),
-        "PULUMI_BACKEND_URL": state.pulumi.as_uri(),
+        # Without files of attributes: one that a killed engine left empty would hide the whole state.
+        "PULUMI_BACKEND_URL": f"{state.pulumi.as_uri()}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": passphrase,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # Without it the engine downloads the real provider, 200 MB, even though one is attached.

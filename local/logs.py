@@ -65,15 +65,18 @@ def _file_lines(read: Callable[[], str], lines: int) -> Iterator[list[str]]:
 
 
 def _event_lines(client: Any, group: str, lines: int) -> Iterator[list[str]]:
-    seen: set[str] = set()
+    seen: set[tuple[str, int, str]] = set()
     since, first = 0, True
     while True:
         events = client.filter_log_events(logGroupName=group, startTime=since, limit=PAGE)["events"]
-        fresh = [
-            event for event in sorted(events, key=lambda found: found["timestamp"]) if event["eventId"] not in seen
-        ]
-        seen = {event["eventId"] for event in events}
+        fresh = [event for event in sorted(events, key=lambda found: found["timestamp"]) if _identity(event) not in seen]
+        seen = {_identity(event) for event in events}
         since = max((event["timestamp"] for event in events), default=since)
         texts = [str(event["message"]).rstrip("\n") for event in fresh]
         yield texts[-lines:] if first else texts
         first = False
+
+
+def _identity(event: dict[str, Any]) -> tuple[str, int, str]:
+    """What tells one event from another; the emulator gives no `eventId`."""
+    return event["logStreamName"], event["timestamp"], event["message"]

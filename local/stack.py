@@ -114,6 +114,9 @@ class Stack:
         """
         processes.end(self._state, "engine", first=signal.SIGINT, patience=STOP_SECONDS)
         processes.end(self._state, "provider")
+        for attributes in self._folder.rglob("*.attrs"):
+            # Cut short by a kill, it would make the intact state beside it unreadable; whole, nothing needs it.
+            attributes.unlink()
         locks = sorted((self._folder / "locks").glob(f"*/{self._project}/{STACK}/*.json"))
         for lock in locks:
             holder = read_json(lock).get("pid")
