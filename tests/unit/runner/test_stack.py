@@ -131,3 +131,14 @@ def test_an_engine_whose_runner_was_killed_is_ended_in_order(stack: Stack, notes
     stack.clear_leftovers()
     orphan.wait(5)
     assert notes.read_text().split("\n")[1:-1] == ["ready", "SIGINT", "state written"]
+
+
+def test_attributes_that_a_killed_engine_left_empty_do_not_hide_the_state(stack: Stack, tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "pulumi" / ".pulumi" / "stacks" / "rendioai"
+    folder.mkdir(parents=True)
+    state, attributes = folder / "local.json", folder / "local.json.attrs"
+    state.write_text("{}")
+    attributes.touch()
+    stack.clear_leftovers()
+    assert state.exists()
+    assert not attributes.exists()
