@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,29 +11,14 @@ from filelock import FileLock, Timeout
 
 from local import accounts, auditor, daemons, drift, engine, lambda_python, ports, processes, secrets, stack_config
 from local.accounts import Accounts, Keys
+from local.deployment import Deployer, Deployment
 from local.environment import aws_client_settings
 from local.errors import LocalError
-from local.events import EventLog, Summary
 from local.lambda_python import LambdaPython
 from local.postgres import instance
 from local.progress import Progress, Silent, Step
 from local.stack import Stack
 from local.state import State, read_json
-
-
-@dataclass
-class Deployment:
-    """What one `up` did.
-
-    Attributes:
-        summary: of the last engine run that deployed.
-        changed: resources created, updated, replaced or deleted by all runs of this `up`.
-        drifts: what was found changed by hand, and mended.
-    """
-
-    summary: Summary
-    changed: int = 0
-    drifts: list[drift.Drift] = field(default_factory=list)
 
 
 class Cloud:
@@ -121,7 +105,7 @@ class Cloud:
         self.state.create()
         with self._alone():
             self._start()
-            return self._deploy()
+            return self._deployer().deploy()
 
     def preview(self, *, diff: bool = False) -> int:
         """Show on this terminal what `up` would change. Returns the engine's status."""
@@ -211,72 +195,23 @@ class Cloud:
             self.stack.set_secret("aws:secretKey", users.deployer.secret_key)
             marker.write_text(users.deployer.access_key)
 
-    def _deploy(self) -> Deployment:
-        drifts: list[drift.Drift] = []
-        if self.stack.resources() or self.stack.has_pending():
-            with self._progress.step("looking for drift") as step:
-                refreshed = self._engine("refresh", "--yes", "--skip-preview", "--clear-pending-creates", step=step)
-                drifts = [*drift.of_resources(refreshed), *self._database_drifts()]
-                step.say(f"{len(drifts)} found")
-            self._name(drifts)
-        with self._progress.step("deploying") as step:
-            summary = self._engine("up", "--yes", "--skip-preview", *self._replacements(drifts), step=step)
-            step.say(f"{summary.changed} changes")
-        changed = summary.changed
-        with self._progress.step("secrets, auditor's login"):
-            secrets.put(self.state, self.url, pager_url=f"{daemons.url(self._port('pager'))}/alarms")
-            auditor.ensure(self.state, str(self.stack.outputs().get("database_name", "postgres")))
-        left = self._database_drifts()
-        if left:
-            # The database itself was lost or restored, which no input of the invocation shows.
-            self._name(left)
-            with self._progress.step("applying the database's access model again") as step:
-                summary = self._engine("up", "--yes", "--skip-preview", *self._replacements(left), step=step)
-            changed += summary.changed
-            drifts += left
-            self._require_mended()
-        return Deployment(summary, changed, drifts)
+    def _deployer(self) -> Deployer:
+        return Deployer(
+            self.stack,
+            self._progress,
+            database_drifts=lambda: drift.of_database(self.url, self.deployer_credentials),
+            fill=self._fill,
+        )
 
-    def _database_drifts(self) -> list[drift.Drift]:
-        if not drift.invocations(self.stack.resources()):
-            # Nothing was applied yet, so that nothing can differ from it.
-            return []
-        return drift.of_database(self.url, self.deployer_credentials)
-
-    def _replacements(self, drifts: Iterable[drift.Drift]) -> list[str]:
-        if not any(found.where.startswith("database ") or found.where == "database" for found in drifts):
-            return []
-        return [word for urn in drift.invocations(self.stack.resources()) for word in ("--replace", urn)]
-
-    def _require_mended(self) -> None:
-        remaining = self._database_drifts()
-        if remaining:
-            raise LocalError(
-                "The database is still not as it was deployed.",
-                why="; ".join(map(str, remaining)),
-                fix="Look into `rendio logs database_admin`.",
-            )
-
-    def _name(self, drifts: Iterable[drift.Drift]) -> None:
-        for found in drifts:
-            self._progress.note(f"drift: {found}", style="yellow")
-
-    def _engine(self, command: str, *options: str, step: Step) -> Summary:
-        def watch(log: EventLog) -> None:
-            now = ", ".join(urn.rsplit("::", 1)[-1] for urn in list(log.running)[:3])
-            step.say(f"{log.done} resources{f', now {now}' if now else ''}")
-
-        return self.stack.update(command, *options, watch=watch)
+    def _fill(self, outputs: dict[str, Any]) -> None:
+        secrets.put(self.state, self.url, pager_url=f"{daemons.url(self._port('pager'))}/alarms")
+        auditor.ensure(self.state, str(outputs.get("database_name", "postgres")))
 
     def _destroy(self) -> None:
         if not (self.state.config.exists() and self.state.credentials.exists()):
             return
         self._start()
-        if self.stack.resources() or self.stack.has_pending():
-            with self._progress.step("destroying") as step:
-                self._engine("refresh", "--yes", "--skip-preview", "--clear-pending-creates", step=step)
-                summary = self._engine("destroy", "--yes", "--skip-preview", step=step)
-                step.say(f"{summary.changed} resources gone")
+        self._deployer().destroy()
 
     def _stop(self) -> list[str]:
         stopped = ["postgres"] if instance.is_running(self.state) else []

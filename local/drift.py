@@ -27,10 +27,12 @@ class Drift:
     Attributes:
         where: `s3.Bucket images` or `policy public.images.images_select_own`.
         what: which properties differ, or how.
+        is_of_database: mended by applying the access model again.
     """
 
     where: str
     what: str
+    is_of_database: bool = False
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
@@ -60,10 +62,10 @@ def of_database(endpoint: str, deployer: Keys) -> list[Drift]:
     except client.exceptions.ResourceNotFoundException:
         return []
     except (ClientError, BotoCoreError, ValueError) as error:
-        return [Drift("database", f"cannot be compared: {error}")]
+        return [Drift("database", f"cannot be compared: {error}", is_of_database=True)]
     if "FunctionError" in answer or not isinstance(payload, dict) or "drifts" not in payload:
         reason = payload.get("errorMessage", "") if isinstance(payload, dict) else ""
-        return [Drift("database", f"cannot be compared: {reason or 'the function failed'}")]
+        return [Drift("database", f"cannot be compared: {reason or 'the function failed'}", is_of_database=True)]
     return [_database_drift(found) for found in payload["drifts"]]
 
 
@@ -88,7 +90,7 @@ def _database_drift(found: dict[str, Any]) -> Drift:
         what = ", ".join(f"{key} is {_short(actual.get(key))}, not {_short(expected.get(key))}" for key in differing)
     else:
         what = f"is {_short(actual)}, not {_short(expected)}"
-    return Drift(f"database {found.get('kind', '')} {found.get('object', '')}", what)
+    return Drift(f"database {found.get('kind', '')} {found.get('object', '')}", what, is_of_database=True)
 
 
 def _short(value: object, limit: int = 160) -> str:

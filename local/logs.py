@@ -69,7 +69,9 @@ def _event_lines(client: Any, group: str, lines: int) -> Iterator[list[str]]:
     since, first = 0, True
     while True:
         events = client.filter_log_events(logGroupName=group, startTime=since, limit=PAGE)["events"]
-        fresh = [event for event in sorted(events, key=lambda found: found["timestamp"]) if _identity(event) not in seen]
+        fresh = [
+            event for event in sorted(events, key=lambda found: found["timestamp"]) if _identity(event) not in seen
+        ]
         seen = {_identity(event) for event in events}
         since = max((event["timestamp"] for event in events), default=since)
         texts = [str(event["message"]).rstrip("\n") for event in fresh]

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from local import daemons
-from local.cloud import Cloud, Deployment
+from local.cloud import Cloud
+from local.deployment import Deployment
 from local.processes import log_file
 from local.state import State
 
