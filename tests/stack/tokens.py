@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from joserfc.jwk import RSAKey
 
+from local.journey.client import REQUEST_SECONDS
 from tests.stack.deployed import PREFIX, Deployed
 
 ATTACKER = rsa.generate_private_key(65537, 2048)
@@ -33,9 +34,8 @@ class Mint:
         self._key_id = next(iter(self.published()))["kid"]
 
     def published(self) -> list[dict[str, Any]]:
-        keys: list[dict[str, Any]] = httpx.get(f"{self._stack.api_url}/.well-known/jwks.json", trust_env=False).json()[
-            "keys"
-        ]
+        address = f"{self._stack.api_url}/.well-known/jwks.json"
+        keys: list[dict[str, Any]] = httpx.get(address, timeout=REQUEST_SECONDS, trust_env=False).json()["keys"]
         return keys
 
     def claims(self, **changed: Any) -> dict[str, Any]:
