@@ -176,6 +176,7 @@ class Cloud:
         self._encrypt_key(users)
 
     def _start_daemons(self, python: LambdaPython, step: Step) -> None:
+        processes.end_strays(self.state)
         running = [name for name in daemons.NAMES if processes.is_running(self.state, name)]
         chosen, moved = ports.choose(self.state, ours=[port for name in running for port in daemons.PORTS_OF[name]])
         for name, old in moved.items():
@@ -223,6 +224,7 @@ class Cloud:
         for record in processes.remembered(self.state):
             # An engine or provider whose runner was killed.
             processes.end(self.state, record.name)
+        processes.end_strays(self.state)
         return stopped
 
     @contextmanager

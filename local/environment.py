@@ -28,6 +28,8 @@ NO_AWS = {
     "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
 }
 
+CHILD_OF = "RENDIO_CHILD_OF"
+
 
 def cache_home(environment: Mapping[str, str] | None = None) -> Path:
     """Where tools and wheels are kept between clones: `$XDG_CACHE_HOME`, else `~/.cache`."""
@@ -72,8 +74,8 @@ def base(state: State, *, path: tuple[Path, ...] = ()) -> dict[str, str]:
 
 
 def daemon(state: State, **more: str) -> dict[str, str]:
-    """The environment of a daemon of the laptop cloud."""
-    return {**base(state), **more}
+    """The environment of a daemon of the laptop cloud; by its mark one is known whose record was lost."""
+    return {**base(state), CHILD_OF: str(state.root), **more}
 
 
 def engine(state: State, *, tools: tuple[Path, ...], passphrase: str, provider_port: int | None) -> dict[str, str]:

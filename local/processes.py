@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 
+from local.environment import CHILD_OF
 from local.errors import LocalError
 from local.state import REPOSITORY, State, read_json, write_json
 
@@ -184,6 +185,27 @@ def end(state: State, name: str, *, first: signal.Signals = signal.SIGTERM, pati
     psutil.wait_procs(remaining, timeout=5)
     forget(state, name)
     return bool(members)
+
+
+def end_strays(state: State) -> list[int]:
+    """End daemons of this state folder that no record leads to: the folder was deleted, or a runner killed, meanwhile.
+
+    Returns:
+        Their process ids.
+    """
+    groups = {record.pid for record in remembered(state)}
+    strays = []
+    for process in psutil.process_iter():
+        try:
+            ours = process.environ().get(CHILD_OF) == str(state.root)
+            if ours and process.pid != os.getpid() and os.getpgid(process.pid) not in groups:
+                strays.append(process)
+        except (psutil.Error, ProcessLookupError, PermissionError):
+            continue
+    for process in strays:
+        _kill(process)
+    psutil.wait_procs(strays, timeout=5)
+    return [process.pid for process in strays]
 
 
 def last_line(log: Path, *, limit: int = 4000) -> str:

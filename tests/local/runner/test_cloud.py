@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -139,3 +142,24 @@ def test_what_was_never_started_says_so(tmp_path: Path) -> None:
             use()
     nothing.down()
     assert not nothing.state.root.exists()
+
+
+def test_daemons_whose_folder_was_deleted_under_them_are_ended_by_the_next_start(cloud: Cloud) -> None:
+    before = running(cloud)
+    shutil.rmtree(cloud.state.root)
+    Cloud(cloud.state).start()
+    assert not [process for process in before if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    assert {record.name for record in processes.remembered(cloud.state)} == set(daemons.NAMES)
+
+
+def test_a_process_that_only_knows_the_folder_is_no_daemon_of_it(cloud: Cloud) -> None:
+    """Such as the shell of somebody who exported RENDIO_STATE."""
+    environment = {**os.environ, "RENDIO_STATE": str(cloud.state.root)}
+    shell = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], env=environment)
+    try:
+        cloud.start()
+        cloud.stop()
+        assert shell.poll() is None
+    finally:
+        shell.kill()
+        shell.wait()
