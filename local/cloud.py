@@ -153,7 +153,7 @@ class Cloud:
     def stack(self) -> Stack:
         """The stack as the engine sees it. Finds the engine on first use."""
         with self._progress.step("engine") as step:
-            found = engine.find(step.say)
+            found = engine.find(self._progress.note)
             step.say(f"pulumi {found.version}")
         return Stack(
             self.state, found, project=stack_config.write_project(self.state), passphrase=self._accounts().passphrase
@@ -161,7 +161,7 @@ class Cloud:
 
     def _start(self) -> None:
         with self._progress.step("interpreter of the functions") as step:
-            python = lambda_python.find(say=step.say)
+            python = lambda_python.find(say=self._progress.note)
             step.say(python.runtime)
         with self._progress.step("local cloud") as step:
             self._start_daemons(python, step)
