@@ -36,7 +36,7 @@ def test_the_aws_command_lists_the_buckets_and_deletes_none(stack: Deployed) -> 
     "command",
     [
         "secretsmanager get-secret-value --secret-id rendio/local/fal",
-        "sts assume-role --role-arn arn:aws:iam::000000000000:role/rendio-local-user-storage --role-session-name auditor",
+        "sts assume-role --role-session-name auditor --role-arn arn:aws:iam::000000000000:role/rendio-local-me",
         "lambda invoke --function-name rendio-local-database-admin /dev/null",
         "iam create-access-key --user-name rendio-deployer",
     ],
