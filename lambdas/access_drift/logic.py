@@ -26,8 +26,9 @@ def drifts_in_transaction(connection: Connection) -> list[Drift]:
 
 def _stored(connection: Connection) -> dict[str, dict[str, object]] | None:
     readable = connection.execute(
-        "select has_table_privilege(to_regclass('rendio.access_model'), 'select')"
-        " and has_schema_privilege(to_regnamespace('rendio'), 'usage')"
+        # In this order: naming a table in a schema that may not be used is an error, not a no.
+        "select case when has_schema_privilege(to_regnamespace('rendio'), 'usage')"
+        " then has_table_privilege(to_regclass('rendio.access_model'), 'select') end"
     ).fetchone()
     if readable is None or not readable[0]:
         return None

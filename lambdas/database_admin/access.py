@@ -155,6 +155,7 @@ def _drop_unknown_roles(connection: Connection, model: Model) -> None:
     for (name,) in unknown:
         with step(f"dropping role {name}, which is not in the model"):
             run(connection, "grant {} to current_user with inherit true, set true", name)
+            run(connection, "reassign owned by {} to current_user", name)
             run(connection, "drop owned by {}", name)
             run(connection, "drop role {}", name)
 

@@ -17,6 +17,8 @@ from lambdas.runtime.access_catalog import Connection, Snapshot, take_snapshot
 # One deployment at a time; the number only has to be the same in every version of this function.
 _LOCK = 7_264_936_146_001
 LOCK_SECONDS = 30
+# Whoever waits for a table makes every request behind it wait: give up soon, change nothing, be run again.
+TABLE_LOCK_SECONDS = 3
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ def apply(plan: Plan, package: Package, connection: Connection) -> Applied:
         connection.execute("set local row_security = on")
         with step("waiting for other deployments"):
             connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+        connection.execute(f"set local lock_timeout = '{TABLE_LOCK_SECONDS}s'")
         new = apply_versions(connection, package.schema_versions)
         apply_model(connection, plan.model)
         record_versions(connection, package.schema_versions, new)

@@ -13,6 +13,7 @@ from typing import Any
 
 import urllib3
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 from urllib3.util.retry import Retry
 
@@ -94,13 +95,14 @@ class AppleDeviceCheck:
             "timestamp": int(self._now() * 1000),
             **bits,
         }
+        authorization = self._authorization()  # may read a secret, which is not on Apple's time
         until = _RetryUntil.within(DEADLINE_SECONDS)
         try:
             response = self._pool.request(
                 "POST",
                 f"{self._url}/v1/{operation}",
                 body=json.dumps(body).encode(),
-                headers={"Authorization": f"Bearer {self._authorization()}", "Content-Type": "application/json"},
+                headers={"Authorization": f"Bearer {authorization}", "Content-Type": "application/json"},
                 timeout=_TRY,
                 retries=until,
                 preload_content=False,
@@ -120,7 +122,7 @@ class AppleDeviceCheck:
             key = ECKey.import_key(secret["private_key"])
             header = {"alg": "ES256", "kid": secret["key_id"]}
             return jwt.encode(header, {"iss": self._team_id, "iat": int(self._now())}, key, algorithms=["ES256"])
-        except (ConfigurationError, KeyError, ValueError, TypeError) as error:
+        except (ConfigurationError, JoseError, KeyError, ValueError, TypeError) as error:
             raise DeviceCheckMisconfigured from _kind(error)
 
 

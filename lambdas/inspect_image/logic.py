@@ -10,6 +10,7 @@ sweep goes on: the row is settled before the upload is removed, and only pending
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -133,20 +134,25 @@ def sweep(
     may_go_on: Callable[[], bool],
     batch: int = 200,
 ) -> None:
-    """Settle what events did not: uploads older than a minute, then rows whose form ended with no upload.
+    """Settle what events did not: rows whose form ended with no upload, then uploads older than a minute.
 
     `inspected` runs and reports one inspection; `may_go_on` says whether there is time for another. Safe to run twice
     at once and to kill; the next sweep goes on.
     """
-    for key in inspector.uploads.keys(now - timedelta(seconds=GRACE_SECONDS)):
-        if not may_go_on():
-            return
-        inspected(key, partial(inspector.inspect_again, key))
     ended = now - timedelta(seconds=upload_seconds + GRACE_SECONDS)
-    for image in inspector.images.overdue(ended, limit=batch):
+    overdue = list(inspector.images.overdue(ended, limit=batch))
+    keys = list(inspector.uploads.keys(now - timedelta(seconds=GRACE_SECONDS)))
+    # One that kills this process must not stand before all others every time.
+    random.shuffle(overdue)
+    random.shuffle(keys)
+    for image in overdue:
         if not may_go_on():
             return
         inspected(str(image.key), partial(_settle_overdue, inspector, image))
+    for key in keys:
+        if not may_go_on():
+            return
+        inspected(key, partial(inspector.inspect_again, key))
 
 
 def _settle_overdue(inspector: Inspector, image: Image) -> Inspection:

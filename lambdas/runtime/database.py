@@ -164,5 +164,9 @@ class Database:
 
 def _begin(connection: Connection, opening: str, claims: str) -> Connection:
     connection.execute("begin")
-    connection.execute(opening, (claims,))
+    try:
+        connection.execute(opening, (claims,))
+    except BaseException:
+        connection.close()  # never kept inside a failed transaction: the next request connects anew
+        raise
     return connection

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import warnings
 from dataclasses import dataclass
 from enum import StrEnum
@@ -50,6 +51,13 @@ _TYPES = {
     "HEIF": ContentType.HEIC,
 }
 
+# A progressive JPEG is written in about ten scans. Each walks the whole picture for as little as 75 bytes of file, so
+# that a small file could cost minutes (libjpeg-turbo.org/About/TwoIssueswiththeJPEGStandard).
+MAXIMUM_JPEG_SCANS = 64
+_JPEG_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+_START_OF_SCAN, _END_OF_IMAGE = b"\xda", b"\xd9"
+_WITHOUT_LENGTH = frozenset({b"\x01", b"\xd8"})
+
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
@@ -87,6 +95,8 @@ def check_image(content: bytes, *, maximum_bytes: int, declared: str | None = No
         raise ImageRefused(Refusal.TOO_MANY_PIXELS)
     if declared is not None and declared != kind:
         raise ImageRefused(Refusal.TYPE_MISMATCH)
+    if kind is ContentType.JPEG and _jpeg_scans(content) > MAXIMUM_JPEG_SCANS:
+        raise ImageRefused(Refusal.NOT_AN_IMAGE)
     _decode(content)
     return CheckedImage(kind, len(content), hashlib.sha256(content).digest(), width, height)
 
@@ -132,6 +142,17 @@ def _open(content: bytes) -> Image.Image:
 
     pillow_heif.register_heif_opener()
     return Image.open(io.BytesIO(content), formats=("HEIF",))
+
+
+def _jpeg_scans(content: bytes) -> int:
+    """Scans of a JPEG, counted up to one more than allowed; what lies inside a segment is not looked at."""
+    at, scans = 2, 0
+    while scans <= MAXIMUM_JPEG_SCANS and (found := _JPEG_MARKER.search(content, at)) and found[1] != _END_OF_IMAGE:
+        scans += found[1] == _START_OF_SCAN
+        at = found.end()
+        if found[1] not in _WITHOUT_LENGTH:
+            at += int.from_bytes(content[at : at + 2], "big")
+    return scans
 
 
 def _is_cut_webp(content: bytes) -> bool:

@@ -124,3 +124,13 @@ def test_a_database_without_the_record_is_one_drift(database: Database, lost: st
         connection.rollback()
     assert [(drift.kind, drift.actual) for drift in whole] == [("access model", None)]
     assert found_in(database) == []
+
+
+def test_the_check_that_lost_its_own_right_to_look_says_so(database: Database) -> None:
+    with psycopg.connect(database.dsn("rdsadmin"), autocommit=True) as connection:
+        connection.execute("revoke usage on schema rendio from rendio_local_access_drift")
+    try:
+        assert [drift.kind for drift in found_in(database)] == ["access model"]
+    finally:
+        database.apply()
+    assert found_in(database) == []

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import urllib3
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from pytest_httpserver import HTTPServer
@@ -173,7 +173,23 @@ def test_an_endless_answer_is_not_read_to_its_end(client: AppleDeviceCheck, http
         client.query("t")
 
 
-@pytest.mark.parametrize("secret", [{}, {"key_id": "A", "private_key": "no PEM"}, ConfigurationError("no value yet")])
+RSA_KEY = (
+    rsa.generate_private_key(65537, 2048)
+    .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    .decode()
+)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        {},
+        {"key_id": "A", "private_key": "no PEM"},
+        {"key_id": "A", "private_key": RSA_KEY},
+        ConfigurationError("no value yet"),
+    ],
+    ids=["empty", "no-pem", "rsa", "no-value"],
+)
 def test_a_key_of_ours_that_is_no_key_is_our_fault(
     client: AppleDeviceCheck, key: Key, secret: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,15 @@ def encoded(kind: str, width: int = 320, height: int = 240) -> bytes:
     return written.getvalue()
 
 
+def progressive(extra_scans: int = 0) -> bytes:
+    """A progressive JPEG, its last scan repeated: each costs a decoder the whole picture again."""
+    written = io.BytesIO()
+    noise().save(written, "JPEG", progressive=True)
+    content = written.getvalue()
+    last = content.rindex(b"\xff\xda")
+    return content[:-2] + content[last:-2] * extra_scans + content[-2:]
+
+
 def png_claiming(width: int, height: int) -> bytes:
     """A small PNG that unpacks to `width` x `height` pixels: all black, a thousandth of its size."""
 

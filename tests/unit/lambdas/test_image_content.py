@@ -11,7 +11,7 @@ from PIL import Image
 from lambdas.runtime.errors import ApiError, TooLarge, Unprocessable, UnsupportedMediaType
 from lambdas.runtime.image_content import ImageRefused, Refusal, check_image
 from lambdas.runtime.image_requests import MAXIMUM_BODY_BYTES, image_of
-from tests.unit.lambdas.pictures import encoded, in_half, png_claiming
+from tests.unit.lambdas.pictures import encoded, in_half, png_claiming, progressive
 
 MAXIMUM = 15 * 1024 * 1024
 KINDS = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "HEIF": "image/heic"}
@@ -64,6 +64,13 @@ def test_a_real_image_of_another_kind_is_refused_though_pillow_knows_it(kind: st
     with pytest.raises(ImageRefused) as refused:
         check_image(written.getvalue(), maximum_bytes=MAXIMUM)
     assert refused.value.reason is Refusal.NOT_AN_IMAGE
+
+
+def test_a_jpeg_of_more_scans_than_any_encoder_writes_is_refused_before_it_is_decoded() -> None:
+    with pytest.raises(ImageRefused) as refused:
+        check_image(progressive(extra_scans=100), maximum_bytes=MAXIMUM)
+    assert refused.value.reason is Refusal.NOT_AN_IMAGE
+    assert check_image(progressive(), maximum_bytes=MAXIMUM).content_type == "image/jpeg"
 
 
 def test_a_good_image_of_another_type_than_declared_is_refused() -> None:
