@@ -56,10 +56,11 @@ class Deployer:
             EngineFailed: with the engine's own errors.
             LocalError: the database is not as it was deployed, although its access model was applied again.
         """
-        drifts = self._look_for_drift()
-        with self._progress.step("deploying") as step:
-            summary = self._engine("up", *self._replacements(drifts), step=step)
-            step.say(f"{summary.changed} changes")
+        with self._stack.attached():
+            drifts = self._look_for_drift()
+            with self._progress.step("deploying") as step:
+                summary = self._engine("up", *self._replacements(drifts), step=step)
+                step.say(f"{summary.changed} changes")
         with self._progress.step("secrets, auditor's login"):
             self._fill(self._stack.outputs())
         deployment = Deployment(summary, summary.changed, drifts)
@@ -73,7 +74,7 @@ class Deployer:
         """Delete every resource; those that are gone already are no error."""
         if not (self._stack.resources() or self._stack.has_pending()):
             return
-        with self._progress.step("destroying") as step:
+        with self._progress.step("destroying") as step, self._stack.attached():
             self._engine("refresh", "--clear-pending-creates", step=step)
             summary = self._engine("destroy", step=step)
             step.say(f"{summary.changed} resources gone")

@@ -39,6 +39,8 @@ class Stack:
         self._engine = engine
         self._project = project
         self._passphrase = passphrase
+        self._attached: int | None = None
+        self._outputs: dict[str, Any] | None = None
 
     @property
     def _folder(self) -> Path:
@@ -64,8 +66,9 @@ class Stack:
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs by name. Secret ones are masked."""
-        answer: dict[str, Any] = json.loads(self._quiet("stack", "output", "--json", "--stack", STACK))
-        return answer
+        if self._outputs is None:  # each asking costs half a second, and only the engine changes them
+            self._outputs = json.loads(self._quiet("stack", "output", "--json", "--stack", STACK))
+        return dict(self._outputs)
 
     def set_secret(self, key: str, value: str) -> None:
         """Put an encrypted value into the effective config."""
@@ -131,8 +134,21 @@ class Stack:
         return bool(locks)
 
     @contextmanager
+    def attached(self) -> Iterator[None]:
+        """One AWS provider for the commands run inside: each start of it costs a second."""
+        with self._provider() as port:
+            self._attached = port
+            try:
+                yield
+            finally:
+                self._attached = None
+
+    @contextmanager
     def _provider(self) -> Iterator[int]:
-        """The AWS provider, for one command; yields its port."""
+        """The AWS provider, for one command or for those of `attached`; yields its port."""
+        if self._attached is not None:
+            yield self._attached
+            return
         log = log_file(self._state, "provider")
         with log.open("ab") as errors:
             process = subprocess.Popen(
@@ -172,6 +188,7 @@ class Stack:
             stderr=output,
             start_new_session=True,
         )
+        self._outputs = None
         processes.remember(self._state, "engine", process.pid)
         try:
             while process.poll() is None:
