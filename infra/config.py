@@ -58,6 +58,7 @@ class Database(Section):
     storage_gb: int = Field(ge=20, le=65536)
     multi_az: bool
     deletion_protection: bool
+    final_snapshot: bool = True
     backup_days: int = Field(ge=0, le=35)
     sslmode: Literal["verify-full", "disable"] = "verify-full"
 

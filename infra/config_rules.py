@@ -163,6 +163,8 @@ class StackRules:
             yield self._problem("storage.force_destroy", "must be false: users' videos would go with the bucket")
         if self._value("database", "deletion_protection") is False:
             yield self._problem("database.deletion_protection", "must be true: the database holds users and credits")
+        if self._value("database", "final_snapshot") is False:
+            yield self._problem("database.final_snapshot", "must be true: it is what is left when the database goes")
         if self._value("database", "multi_az") is False:
             yield self._problem("database.multi_az", "must be true: users do not wait for a zone to come back")
         backup_days = self._value("database", "backup_days")

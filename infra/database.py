@@ -102,8 +102,9 @@ class Database(pulumi.ComponentResource):
             copy_tags_to_snapshot=True,
             auto_minor_version_upgrade=True,
             deletion_protection=config.deletion_protection,
-            skip_final_snapshot=not config.deletion_protection,
-            final_snapshot_identifier=final_snapshot if config.deletion_protection else None,
+            # Not told by the protection: whoever takes that away to delete the instance would skip the snapshot too.
+            skip_final_snapshot=not config.final_snapshot,
+            final_snapshot_identifier=final_snapshot if config.final_snapshot else None,
             enabled_cloudwatch_logs_exports=list(LOGS),
             tags=names.tags,
             opts=pulumi.ResourceOptions(parent=self, depends_on=logs),

@@ -99,6 +99,7 @@ WRONG: list[tuple[str, Change, str, str]] = [
     ("dev", put("rendio:rollout.image_uploads", "open"), "rollout.image_uploads = open", "compatible"),
     ("dev", put("rendio:on_call", {"page_endpoints": ["https://page.example/k"]}), "on_call.page_endpoints", "e-mail"),
     ("prod", put("rendio:storage.force_destroy", True), "storage.force_destroy", "must be false"),
+    ("prod", put("rendio:database.final_snapshot", False), "database.final_snapshot", "must be true"),
     ("prod", put("rendio:database.deletion_protection", False), "database.deletion_protection", "must be true"),
     ("prod", put("rendio:database.multi_az", False), "database.multi_az", "must be true"),
     ("prod", put("rendio:database.backup_days", 1), "database.backup_days = 1", "7 or more"),

@@ -113,8 +113,8 @@ def test_the_database_is_private_encrypted_and_opened_by_iam(up: TreeOf, stack: 
     assert "password" not in inputs
     assert inputs["username"] == f"rendio_{stack}_database_admin"
     assert inputs["deletionProtection"] is config.deletion_protection
-    assert inputs["skipFinalSnapshot"] is not config.deletion_protection
-    assert ("finalSnapshotIdentifier" in inputs) == config.deletion_protection
+    assert inputs["skipFinalSnapshot"] is not config.final_snapshot
+    assert ("finalSnapshotIdentifier" in inputs) == config.final_snapshot
     parameters = tree.one("aws:rds/parameterGroup:ParameterGroup", "database").inputs["parameters"]
     values = {parameter["name"]: parameter["value"] for parameter in parameters}
     assert values["rds.force_ssl"] == "1"
