@@ -10,9 +10,8 @@ from typing import Any
 import psycopg
 
 from lambdas.database_admin.plan import Package
-from lambdas.runtime import clients
 from lambdas.runtime.access_catalog import Connection
-from lambdas.runtime.database import DatabaseSettings
+from lambdas.runtime.database import DatabaseSettings, login_token
 from lambdas.runtime.environment import read_settings
 from lambdas.runtime.observability import log
 from lambdas.runtime.secrets import Secret
@@ -62,35 +61,17 @@ class Master:
             psycopg.OperationalError: the database is out of reach, or refuses the token and the password.
         """
         try:
-            return self._login(self._token())
+            return self._login(login_token(self._settings))
         except psycopg.OperationalError as refused:
             if "authentication failed" not in str(refused):
                 raise
         log().info("the master logs in by password, once, to give itself rds_iam")
         with self._login(str(self._secret.value()["password"])) as connection:
             connection.execute("grant rds_iam to current_user")
-        return self._login(self._token())
-
-    def _token(self) -> str:
-        wanted = self._settings
-        token = clients.rds().generate_db_auth_token(
-            DBHostname=wanted.database_host, Port=wanted.database_port, DBUsername=wanted.database_user
-        )
-        return str(token)
+        return self._login(login_token(self._settings))
 
     def _login(self, password: str) -> psycopg.Connection[tuple[Any, ...]]:
-        wanted = self._settings
-        return psycopg.connect(
-            host=wanted.database_host,
-            port=wanted.database_port,
-            dbname=wanted.database_name,
-            user=wanted.database_user,
-            password=password,
-            sslmode=wanted.database_sslmode,
-            connect_timeout=CONNECT_SECONDS,
-            application_name=wanted.database_user,
-            autocommit=True,
-        )
+        return psycopg.connect(self._settings.conninfo(password, connect_seconds=CONNECT_SECONDS), autocommit=True)
 
 
 def read_package(folder: Path) -> Package:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from lambdas.runtime import clients
@@ -48,6 +49,19 @@ class DatabaseSettings:
     database_name: str
     database_user: str
     database_sslmode: str
+
+    def conninfo(self, password: str, *, connect_seconds: int) -> str:
+        """What libpq needs to log in."""
+        return make_conninfo(
+            host=self.database_host,
+            port=self.database_port,
+            dbname=self.database_name,
+            user=self.database_user,
+            password=password,
+            sslmode=self.database_sslmode,
+            connect_timeout=connect_seconds,
+            application_name=self.database_user,
+        )
 
 
 class Database:
@@ -142,24 +156,22 @@ class Database:
 
     def _connect(self) -> Connection:
         wanted = self._settings
-        token = clients.rds().generate_db_auth_token(
-            DBHostname=wanted.database_host, Port=wanted.database_port, DBUsername=wanted.database_user
-        )
         return psycopg.connect(
-            host=wanted.database_host,
-            port=wanted.database_port,
-            dbname=wanted.database_name,
-            user=wanted.database_user,
-            password=token,
-            sslmode=wanted.database_sslmode,
-            connect_timeout=CONNECT_SECONDS,
+            wanted.conninfo(login_token(wanted), connect_seconds=CONNECT_SECONDS),
             tcp_user_timeout=DEAD_PEER_MILLISECONDS,
             keepalives_idle=30,
-            application_name=wanted.database_user,
             options=_OPTIONS,
             autocommit=True,  # transactions are begun and ended by the statements here, and nowhere else
             row_factory=dict_row,
         )
+
+
+def login_token(wanted: DatabaseSettings) -> str:
+    """A password for one login as the function's own user, good for 15 minutes (RDS IAM authentication)."""
+    token = clients.rds().generate_db_auth_token(
+        DBHostname=wanted.database_host, Port=wanted.database_port, DBUsername=wanted.database_user
+    )
+    return str(token)
 
 
 def _begin(connection: Connection, opening: str, claims: str) -> Connection:
