@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
-import jinja2
 
 from policies.errors import TemplateError
-from policies.model.documents import ROOT, header
+from policies.model import rendering
 
 DATABASE = "rendio"
 SECTIONS = ("functions", "grants", "memberships", "policies", "roles")
@@ -63,10 +59,10 @@ def render_postgres_model(stack: str) -> dict[str, dict[str, str]]:
     Raises:
         TemplateError: names the template, the line and the rule it breaks.
     """
+    context = {"database": DATABASE, "login": lambda function: login(stack, function)}
     model: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
     for template in postgres_templates():
-        header(template)
-        for statement, comment in _statements(_rendered(template, stack)):
+        for statement, comment in _statements(rendering.rendered(template, context)):
             section, key = _classified(template, statement)
             if key in model[section]:
                 raise _problem(template, statement, f"{section} has {key!r} twice")
@@ -78,31 +74,13 @@ def render_postgres_model(stack: str) -> dict[str, dict[str, str]]:
 
 
 def postgres_templates() -> list[str]:
-    """Every template of the database's access model; files that begin with _ hold shared statements."""
-    found = (path for path in (ROOT / "postgres").glob("*.sql.j2") if not path.name.startswith("_"))
-    return sorted(path.relative_to(ROOT).as_posix() for path in found)
+    """Every template of the database's access model."""
+    return rendering.templates("*.sql.j2")
 
 
 def login(stack: str, function: str) -> str:
     """The Postgres role a function logs in as."""
     return f"rendio_{stack}_{function}"
-
-
-def _rendered(template: str, stack: str) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ROOT),
-        undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701  # the output is SQL of our own names, matched against a grammar
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    context: dict[str, Any] = {"database": DATABASE, "login": lambda function: login(stack, function)}
-    try:
-        return environment.get_template(template).render(context)
-    except jinja2.TemplateSyntaxError as error:
-        raise TemplateError(f"policies/{error.filename or template}:{error.lineno}: {error.message}") from error
-    except jinja2.UndefinedError as error:
-        raise TemplateError(f"policies/{template}: {error.message}") from error
 
 
 def _statements(text: str) -> Iterator[tuple[str, str]]:
@@ -141,7 +119,7 @@ def _problem(template: str, statement: str, rule: str) -> TemplateError:
 def _line_of(template: str, statement: str) -> int:
     """The template's line where a statement begins, as near as macros and names let one tell; else 1."""
     words = statement.split()
-    source = Path(ROOT / template).read_text(encoding="utf-8").splitlines()
+    source = (rendering.ROOT / template).read_text(encoding="utf-8").splitlines()
     for length in range(min(len(words), 5), 1, -1):
         for number, line in enumerate(source, 1):
             if " ".join(line.split()).startswith(" ".join(words[:length])):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from policies.errors import PolicyError
-from policies.model import documents, postgres
+from policies.model import rendering
 from policies.model.postgres import postgres_templates, render_postgres_model
 
 HEADER = "{# id: X\n   intent: y\n   for: z\n   never: w #}\n"
@@ -17,15 +17,14 @@ HEADER = "{# id: X\n   intent: y\n   for: z\n   never: w #}\n"
 @pytest.fixture
 def templates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of templates of the test's own."""
-    for module in (documents, postgres):
-        monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(rendering, "ROOT", tmp_path)
     folder = tmp_path / "postgres"
     folder.mkdir()
     return folder
 
 
 def test_every_template_says_what_it_is_for() -> None:
-    headers = [documents.header(name) for name in postgres_templates()]
+    headers = [rendering.header(name) for name in postgres_templates()]
     assert len({header.id for header in headers}) == len(headers) >= 7
 
 
@@ -58,7 +57,7 @@ def test_nothing_is_granted_to_public_and_no_function_runs_as_its_owner() -> Non
         ("grant select on table public.x to b;", "names b, a role that no template creates"),
         ("create policy p on public.x for select to public using (id = 1);", "names public, a role that no"),
         ("grant a to b with admin true, inherit false, set true;", "is none of the statements"),
-        ("create role {{ nmae }} login;", "'nmae' is undefined"),
+        ("create role {{ nmae }} login;", "x.sql.j2:5: 'nmae' is undefined"),
         ("create role {{ login( }} login;", "x.sql.j2:5: unexpected"),
     ],
 )

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from policies.errors import TemplateError
-from policies.model import documents
-from policies.model.documents import Documents, canonical, header, templates
+from policies.model import rendering
+from policies.model.documents import Documents, canonical, templates
+from policies.model.rendering import header
 from tests.policies.conftest import STACKS, listed, names_of, rendered, statements
 
 # Actions that AWS offers no resource type for, or that are used before the thing has a name.
@@ -94,6 +95,10 @@ def test_only_conditions_open_a_document_to_every_principal(stack: str) -> None:
         ),
         ("{# id: A\n intent: b\n for: c\n never: d #}\n{{ names.unheard_of }}", "unheard_of"),
         ("{# id: A\n intent: b\n for: c\n never: d #}\n{% if %}", "probe.json.j2:5"),
+        (
+            "{# id: A\n intent: b\n for: c\n never: d #}\n{% import 'no.j2' as s %}",
+            "there is no template no.j2",
+        ),
         ('{# id: A\n intent: b\n for: c\n never: d #}\n{"Sid": }', "renders no JSON"),
         ('{# id: A\n intent: b\n for: c\n never: d #}\n{"Resource": null}', "renders null"),
     ],
@@ -102,15 +107,21 @@ def test_a_wrong_template_is_named_with_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, message: str
 ) -> None:
     (tmp_path / "probe.json.j2").write_text(content)
-    monkeypatch.setattr(documents, "ROOT", tmp_path)
-    documents._environment.cache_clear()
-    try:
-        with pytest.raises(TemplateError) as caught:
-            Documents(names_of("dev").context()).render("probe.json.j2")
-    finally:
-        documents._environment.cache_clear()
+    monkeypatch.setattr(rendering, "ROOT", tmp_path)
+    with pytest.raises(TemplateError) as caught:
+        Documents(names_of("dev").context()).render("probe.json.j2")
     assert "policies/probe.json.j2" in str(caught.value)
     assert message in str(caught.value)
+
+
+def test_an_error_in_shared_statements_names_their_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "probe.json.j2").write_text(
+        "{# id: A\n intent: b\n for: c\n never: d #}\n{% import '_shared.j2' as shared %}\n\n{{ shared.all() }}"
+    )
+    (tmp_path / "_shared.j2").write_text("{% macro all() %}\n{{ unheard_of }}\n{% endmacro %}")
+    monkeypatch.setattr(rendering, "ROOT", tmp_path)
+    with pytest.raises(TemplateError, match=r"policies/_shared\.j2:2: 'unheard_of' is undefined"):
+        Documents({}).render("probe.json.j2")
 
 
 def test_a_template_that_is_not_there_is_named() -> None:
