@@ -59,23 +59,38 @@ def render_postgres_model(stack: str) -> dict[str, dict[str, str]]:
     Raises:
         TemplateError: names the template, the line and the rule it breaks.
     """
-    context = {"database": DATABASE, "login": lambda function: login(stack, function)}
     model: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
-    for template in postgres_templates():
-        for statement, comment in _statements(rendering.rendered(template, context)):
-            section, key = _classified(template, statement)
-            if key in model[section]:
-                raise _problem(template, statement, f"{section} has {key!r} twice")
-            if section == "policies" and _ALWAYS_TRUE.search(statement) and _REASON not in comment:
-                raise _problem(template, statement, f"a policy that holds for every row needs a `{_REASON}` above it")
-            model[section][key] = statement
+    for template, statement, comment in _all_statements(stack):
+        section, key = _classified(template, statement)
+        if key in model[section]:
+            raise _problem(template, statement, f"{section} has {key!r} twice")
+        if section == "policies" and _ALWAYS_TRUE.search(statement) and _REASON not in comment:
+            raise _problem(template, statement, f"a policy that holds for every row needs a `{_REASON}` above it")
+        model[section][key] = statement
     _require_known_roles(model, stack)
     return {section: dict(sorted(model[section].items())) for section in SECTIONS}
+
+
+def policy_reasons(stack: str) -> dict[str, str]:
+    """Why a policy holds for every row of its table, by the policy's key; policies that do not have no entry."""
+    return {
+        _classified(template, statement)[1]: " ".join(comment.replace("--", "").split()).removeprefix("reason: ")
+        for template, statement, comment in _all_statements(stack)
+        if _REASON in comment
+    }
 
 
 def postgres_templates() -> list[str]:
     """Every template of the database's access model."""
     return rendering.templates("*.sql.j2")
+
+
+def _all_statements(stack: str) -> Iterator[tuple[str, str, str]]:
+    """Template, statement and the comment above it, of every template."""
+    context = {"database": DATABASE, "login": lambda function: login(stack, function)}
+    for template in postgres_templates():
+        for statement, comment in _statements(rendering.rendered(template, context)):
+            yield template, statement, comment
 
 
 def login(stack: str, function: str) -> str:

@@ -1,8 +1,6 @@
-"""Rules for the whole database, found in the catalog: a new table or function is held to them unasked."""
+"""Rules for the whole database that are tried, not read; test_lints.py has those that the catalog tells."""
 
 from __future__ import annotations
-
-import re
 
 import pytest
 
@@ -10,15 +8,6 @@ from policies.model.postgres import render_postgres_model
 from tests.database.scene import MASTER, STACK, Database
 
 OURS = "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
-
-
-def test_row_level_security_is_enabled_and_forced_on_every_table(database: Database) -> None:
-    query = f"""select format('%s.%s', n.nspname, c.relname) as name, c.relrowsecurity and c.relforcerowsecurity as safe
-        from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'p') and {OURS}"""
-    with database.superuser() as connection:
-        found = {row["name"]: row["safe"] for row in connection.execute(query.encode())}
-    assert {"auth.users", "public.images", "rendio.access_model"} <= set(found)
-    assert all(found.values()), found
 
 
 def test_public_reaches_nothing(database: Database) -> None:
@@ -72,43 +61,6 @@ def test_the_master_is_no_superuser(database: Database) -> None:
             "select rolsuper, rolbypassrls, rolcreaterole from pg_roles where rolname = current_user"
         ).fetchone()
     assert row == {"rolsuper": False, "rolbypassrls": False, "rolcreaterole": True}
-
-
-@pytest.mark.parametrize("function", ["uid()", "role()", "jwt()"])
-def test_functions_run_as_their_caller_with_a_pinned_search_path(database: Database, function: str) -> None:
-    with database.superuser() as connection:
-        row = connection.execute(
-            "select prosecdef, proconfig from pg_proc where oid = %s::regprocedure", (f"auth.{function}",)
-        ).fetchone()
-    assert row == {"prosecdef": False, "proconfig": ['search_path=""']}
-
-
-def test_no_function_runs_as_its_owner(database: Database) -> None:
-    query = "select p.oid::regprocedure::text as name from pg_proc p join pg_namespace n on n.oid = p.pronamespace"
-    with database.superuser() as connection, connection.transaction(force_rollback=True):
-        definers = f"{query} where p.prosecdef and {OURS}".encode()
-        assert connection.execute(definers).fetchall() == []
-        connection.execute("create function auth.planted() returns int language sql security definer return 1")
-        assert [row["name"] for row in connection.execute(definers)] == ["auth.planted()"]
-
-
-def test_policies_of_users_wrap_the_identity_and_compare_indexed_columns(database: Database) -> None:
-    """`auth.uid()` outside a sub-select runs once a row; an owner column without an index is read whole."""
-    for key, statement in render_postgres_model(STACK)["policies"].items():
-        assert not re.search(r"(?<!select )auth\.(uid|role|jwt)\(\)", statement), key
-    with database.superuser() as connection:
-        for table, column in (
-            ("public.users", "auth_user_id"),
-            ("public.images", "user_id"),
-            ("public.devices", "user_id"),
-        ):
-            row = connection.execute(
-                "select exists (select from pg_index i join pg_attribute a on a.attrelid = i.indrelid"
-                " and a.attnum = i.indkey[0] where i.indrelid = %s::regclass and a.attname = %s"
-                " and i.indpred is null) as indexed",
-                (table, column),
-            ).fetchone()
-            assert row == {"indexed": True}, (table, column)
 
 
 @pytest.mark.plan("M2")
