@@ -67,6 +67,7 @@ class Storage(Section):
     """The two buckets. `force_destroy` deletes users' objects together with a bucket: never in production."""
 
     image_max_bytes: int = Field(default=15 * 1024 * 1024, ge=1024, le=50 * 1024 * 1024)
+    video_max_bytes: int = Field(default=500 * 1024 * 1024, ge=1024, le=500 * 1024 * 1024)
     incoming_hours: int = Field(default=24, ge=1, le=168)
     anonymous_hours: int = Field(default=24, ge=1, le=168)
     noncurrent_days: int = Field(ge=1, le=90)
@@ -88,6 +89,37 @@ class DeviceCheck(Section):
     apple_url: str
     team_id: str = Field(pattern=r"^[A-Z0-9]{10}$")
     free_credits: int = Field(default=10, ge=0, le=1000)
+
+
+class Generator(Section):
+    """fal.ai: where it is asked, who we are there, where its videos may come from.
+
+    `video_origins` are exact: a video of any other origin is not fetched. `result_days` is asked for at submit: it
+    outlasts the retries of a video migration and the days in which somebody looks after a failed one.
+    """
+
+    queue_url: str
+    storage_url: str
+    jwks_url: str
+    webhook_user_id: str = Field(pattern=r"^[A-Za-z0-9|_.-]{3,64}$")
+    video_origins: list[str] = Field(min_length=1, max_length=8)
+    result_days: int = Field(default=7, ge=2, le=90)
+
+
+class VideoMigration(Section):
+    """The copy of a finished video into own storage (plan M6, M7). Seconds are of the plan.
+
+    `inline` asks the worker within the status call and waits for it at most `inline_seconds`; `queued` never waits.
+    `concurrency` bounds the copies under way at once.
+    """
+
+    mode: Literal["queued", "inline"] = "queued"
+    inline_seconds: int = Field(default=5, ge=1, le=15)
+    download_seconds: int = Field(default=15, ge=1, le=60)
+    upload_seconds: int = Field(default=15, ge=1, le=60)
+    total_seconds: int = Field(default=30, ge=2, le=100)
+    retry_seconds: int = Field(default=30, ge=1, le=300)
+    concurrency: int = Field(default=10, ge=2, le=1000)
 
 
 class Functions(Section):
@@ -147,6 +179,8 @@ class Config(Section):
     storage: Storage
     sessions: Sessions
     device_check: DeviceCheck
+    generator: Generator
+    video_migration: VideoMigration = Field(default_factory=VideoMigration)
     functions: Functions
     rollout: Rollout
     on_call: OnCall = Field(default_factory=OnCall)

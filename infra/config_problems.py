@@ -23,6 +23,8 @@ _FORMS = {
     "database.engine_version": 'must be a Postgres version RDS offers, in quotes, such as "18.4"',
     "database.instance_class": "must be an RDS instance class, such as db.t4g.micro",
     "device_check.team_id": "must be the 10 letters and digits of the Apple developer team id",
+    "generator.webhook_user_id": "must be our user id at fal.ai: its webhooks carry it",
+    "generator.video_origins": "must list 1-8 origins such as https://v3.fal.media",
     "functions.runtime": "must be a Lambda runtime from python3.11 to python3.14",
     "functions.wheels": "must be a platform uv knows, such as aarch64-manylinux_2_34",
     "sessions.keys": "must name each key by 1-31 lower-case letters, digits or hyphens, such as 2026a",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,8 @@ LOCAL_ACCOUNT = "000000000000"
 APPLE_PRODUCTION_HOST = "api.devicecheck.apple.com"
 APPLE_HOSTS = frozenset({APPLE_PRODUCTION_HOST, "api.development.devicecheck.apple.com"})
 DEBUG_PROVIDERS = "PULUMI_DEBUG_PROVIDERS"
+_ORIGIN = re.compile(r"https://(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
+_MIGRATION_SECONDS = ("download_seconds", "upload_seconds", "total_seconds")
 _ARCHITECTURES = {"x86_64": "x86_64", "arm64": "aarch64"}
 _PRIVATE_RANGES = tuple(ipaddress.IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 
@@ -44,6 +47,8 @@ class StackRules:
         yield from self._sessions()
         yield from self._functions()
         yield from self._plain_text()
+        yield from self._generator()
+        yield from self._video_migration()
         if self._stack == "prod":
             yield from self._production()
 
@@ -144,7 +149,8 @@ class StackRules:
 
     def _plain_text(self) -> Iterator[Problem]:
         """Nothing travels unencrypted but on loopback, and only the local stack has a loopback."""
-        for path in (("device_check", "apple_url"), ("sessions", "issuer")):
+        generator = (("generator", name) for name in ("queue_url", "storage_url", "jwks_url"))
+        for path in (("device_check", "apple_url"), ("sessions", "issuer"), *generator):
             url = self._value(*path)
             if url is None or (self._stack == "local" and is_loopback(url)):
                 continue
@@ -157,6 +163,22 @@ class StackRules:
                 yield self._problem("device_check.apple_url", f"must be on {' or '.join(sorted(APPLE_HOSTS))}")
         if self._value("database", "sslmode") == "disable" and self._stack != "local":
             yield self._problem("database.sslmode", "must be verify-full: only a loopback database goes without TLS")
+
+    def _generator(self) -> Iterator[Problem]:
+        """Whatever an origin of the list names is fetched: so it is one host, by https, and loopback only here."""
+        origins = self._value("generator", "video_origins")
+        for origin in origins if isinstance(origins, list) else []:
+            if self._stack == "local" and is_loopback(origin) and urlsplit(origin).path == "":
+                continue
+            if not isinstance(origin, str) or not _ORIGIN.fullmatch(origin):
+                fix = "must be exact origins such as https://v3.fal.media: no port, path or wildcard"
+                yield Problem("generator.video_origins", str(origin), fix)
+
+    def _video_migration(self) -> Iterator[Problem]:
+        seconds = [self._value("video_migration", name) for name in _MIGRATION_SECONDS]
+        if all(isinstance(each, int) for each in seconds) and not max(seconds[:2]) <= seconds[2] <= sum(seconds[:2]):
+            fix = "must be between the longer of download_seconds and upload_seconds and their sum"
+            yield self._problem("video_migration.total_seconds", fix)
 
     def _production(self) -> Iterator[Problem]:
         if self._value("storage", "force_destroy") is True:

@@ -20,6 +20,11 @@ class Attempt:
     claims: bool = False
 
 
+SPEND: LiteralString = "update public.users set credits_remaining = credits_remaining where id"
+NEW_JOB: LiteralString = "insert into public.video_jobs (user_id, model, credits, credits_left, request_digest) values"
+LEDGER: LiteralString = "insert into public.credit_ledger (user_id, amount, reason, job_id) values"
+MIGRATION: LiteralString = "update public.video_jobs set migration_status ="
+
 ATTEMPTS = (
     Attempt("user", "select id from public.users where id in (%(alice)s, %(bob)s)"),
     Attempt("user", "select id from public.images where user_id in (%(alice)s, %(bob)s)"),
@@ -49,6 +54,46 @@ ATTEMPTS = (
     Attempt(
         "device_check", "insert into public.credit_ledger (user_id, amount, reason) values (%(bob)s, 1, 'free_grant')"
     ),
+    Attempt("user", "select id from public.video_jobs where user_id in (%(alice)s, %(bob)s)"),
+    Attempt("submit_video", "select id from public.users where id in (%(alice)s, %(bob)s)", claims=True),
+    Attempt("submit_video", "select id from public.images where user_id in (%(alice)s, %(bob)s)", claims=True),
+    Attempt("submit_video", "select id from public.video_jobs where user_id in (%(alice)s, %(bob)s)", claims=True),
+    Attempt("submit_video", f"{SPEND} in (%(alice)s, %(bob)s)", claims=True),
+    Attempt("submit_video", f"{NEW_JOB} (%(alice)s, 'm', 1, 0, '\\x00')", claims=True),
+    Attempt("submit_video", f"{NEW_JOB} (%(bob)s, 'm', 1, 0, '\\x00')", claims=True),
+    Attempt("submit_video", "update public.video_jobs set status = 'queued' where status = 'submitting'", claims=True),
+    Attempt("submit_video", f"{LEDGER} (%(alice)s, -5, 'video', %(alice_queued)s)", claims=True),
+    Attempt("submit_video", f"{LEDGER} (%(bob)s, -5, 'video', %(bob_queued)s)", claims=True),
+    *(
+        attempt
+        for function, claims in (("view_video", True), ("fal_webhook", False), ("sweep_videos", False))
+        for attempt in (
+            Attempt(function, "select id from public.users where id in (%(alice)s, %(bob)s)", claims),
+            Attempt(function, "select id from public.video_jobs where user_id in (%(alice)s, %(bob)s)", claims),
+            Attempt(function, f"{SPEND} in (%(alice)s, %(bob)s)", claims),
+            Attempt(function, "update public.video_jobs set status = 'processing' where status = 'queued'", claims),
+            Attempt(function, f"{LEDGER} (%(alice)s, 5, 'refund', %(alice_queued)s)", claims),
+            Attempt(function, f"{LEDGER} (%(alice)s, -5, 'video', %(alice_queued)s)", claims),
+        )
+    ),
+    Attempt("sweep_videos", f"{MIGRATION} 'failed' where migration_status = 'pending'"),
+    Attempt("sweep_videos", "update public.video_jobs set object_key = null where deleted_at is not null"),
+    Attempt("delete_video", "select id from public.users where id in (%(alice)s, %(bob)s)", claims=True),
+    Attempt("delete_video", "select id from public.video_jobs where user_id in (%(alice)s, %(bob)s)", claims=True),
+    Attempt(
+        "delete_video",
+        "update public.video_jobs set deleted_at = now(), deleted_because = 'user'"
+        " where id in (%(alice_old)s, %(bob_old)s)",
+        claims=True,
+    ),
+    Attempt("migrate_video", "select id from public.users where id in (%(alice)s, %(bob)s)"),
+    Attempt("migrate_video", "select id from public.video_jobs where user_id in (%(alice)s, %(bob)s)"),
+    Attempt("migrate_video", f"{MIGRATION} 'failed' where migration_status = 'pending'"),
+    Attempt("backfill_videos", "select id from public.video_jobs where user_id in (%(alice)s, %(bob)s)"),
+    Attempt("backfill_videos", f"{MIGRATION} 'pending', migration_due_at = now() where migration_status = 'none'"),
+    Attempt("make_thumbnail", "select id from public.users where id in (%(alice)s, %(bob)s)"),
+    Attempt("make_thumbnail", "select id from public.video_jobs where user_id in (%(alice)s, %(bob)s)"),
+    Attempt("make_thumbnail", "update public.video_jobs set thumbnail_key = 't' where migrated_at is null"),
     Attempt("access_drift", "select digest from rendio.access_model"),
     Attempt("database_admin", "select id from rendio.schema_versions"),
     Attempt("database_admin", "update rendio.access_model set applied_at = now()"),
@@ -56,10 +101,13 @@ ATTEMPTS = (
 
 
 def scene(database: Database) -> dict[str, Any]:
-    """Rows for the attempts: two users with an image each, a device, an identity without a user."""
+    """Rows for the attempts: two users with an image and video jobs each, a device, an identity without a user."""
     alice, bob = database.new_person(), database.new_person()
-    for owner in (alice, bob):
+    jobs: dict[str, uuid.UUID] = {}
+    for name, owner in (("alice", alice), ("bob", bob)):
         database.new_image(owner, status="pending")
+        for stage in ("submitting", "queued", "old", "pending", "migrated", "deleted"):
+            jobs[f"{name}_{stage}"] = database.new_job(owner, stage)
     with database.superuser() as connection:
         lonely = connection.execute("insert into auth.users default values returning id").fetchone()
         assert lonely
@@ -70,6 +118,7 @@ def scene(database: Database) -> dict[str, Any]:
         "device": database.new_device(alice),
         "lonely_identity": lonely["id"],
         "new": uuid.uuid4(),
+        **jobs,
     }
 
 

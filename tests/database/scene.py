@@ -25,6 +25,9 @@ from policies.model.postgres import DATABASE, render_postgres_model
 STACK = "local"
 MASTER = f"rendio_{STACK}_database_admin"
 FUNCTION_FOLDER = Path(__file__).resolve().parents[2] / "lambdas" / "database_admin"
+COMMITTED = sorted(path.stem for path in (FUNCTION_FOLDER / "schema_versions").glob("[0-9]*.sql"))
+
+_MIGRATED = {"migration_status": "migrated", "object_key": "", "bytes": 1, "sha256": b"\0"}
 
 Connection = psycopg.Connection[dict[str, Any]]
 
@@ -125,6 +128,33 @@ class Database:
             assert row
         return uuid.UUID(str(row["id"]))
 
+    def new_job(self, owner: Person, stage: str = "queued") -> uuid.UUID:
+        """A video job as it is at a stage: submitting, queued, failed, old, pending, migrated, thumbnailed, deleted."""
+        stages: dict[str, dict[str, Any]] = {
+            "submitting": {"status": "submitting", "finished_at": None, "video_url": None},
+            "queued": {"status": "queued", "finished_at": None, "video_url": None},
+            "failed": {"status": "failed", "error_code": "generation_failed", "video_url": None},
+            "old": {"migration_status": "none"},
+            "pending": {"migration_status": "pending", "migration_due_at": "now()"},
+            "migrated": _MIGRATED,
+            "thumbnailed": {**_MIGRATED, "thumbnail_key": "thumbnails/x"},
+            "deleted": {**_MIGRATED, "deleted_at": "now()", "deleted_because": "user"},
+        }
+        ended = {"status": "completed", "finished_at": "now()", "video_url": "https://generator.example/v.mp4"}
+        columns = ended | stages[stage]
+        job = uuid.uuid4()
+        if "object_key" in columns:
+            columns["object_key"] = f"videos/{owner.auth_user_id}/{job}.mp4"
+        names = ", ".join(columns)
+        values = ", ".join("%s" if value != "now()" else "now()" for value in columns.values())
+        with self.superuser() as connection:
+            connection.execute(
+                "insert into public.video_jobs (id, user_id, model, credits, credits_left, request_digest,"
+                f" generator_request_id, {names}) values (%s, %s, 'm', 5, 0, '\\x00', %s, {values})".encode(),
+                (job, owner.user_id, str(job), *(value for value in columns.values() if value != "now()")),
+            )
+        return job
+
     def new_device(self, owner: Person) -> uuid.UUID:
         with self.superuser() as connection:
             row = connection.execute(
@@ -171,4 +201,7 @@ def database_in(folder: Path) -> Iterator[Database]:
         yield database
 
 
-__all__ = ["Database", "Person", "database_in", "instance_in", "packaged", "plan_for", "read_package", "set_claims"]
+__all__ = [
+    "COMMITTED", "Database", "Person", "database_in", "instance_in", "packaged", "plan_for",
+    "read_package", "set_claims",
+]  # fmt: skip

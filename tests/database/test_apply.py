@@ -15,7 +15,7 @@ from lambdas.database_admin.plan import Plan, PlanRefused, canonical, digest
 from lambdas.database_admin.steps import ApplyFailed
 from lambdas.runtime.access_catalog import take_snapshot
 from policies.model.postgres import render_postgres_model
-from tests.database.scene import STACK, Database, packaged, plan_for
+from tests.database.scene import COMMITTED, STACK, Database, packaged, plan_for
 
 
 def catalog(database: Database) -> Any:
@@ -34,7 +34,7 @@ def test_a_second_apply_changes_nothing(database: Database) -> None:
     before, first = catalog(database), database.apply()
     assert first == database.apply()
     assert catalog(database) == before
-    assert first.schema_versions == ["0001_foundation"]
+    assert first.schema_versions == COMMITTED
 
 
 def test_an_added_policy_and_grant_are_applied_and_taken_back(database: Database) -> None:
@@ -75,41 +75,41 @@ def test_a_policy_that_postgres_refuses_changes_nothing_and_says_so(database: Da
 
 
 def test_a_schema_version_that_fails_half_way_leaves_nothing(database: Database) -> None:
-    wrong = packaged(versions={"0002_wrong": "create table public.half (id int); select 1 / 0;"})
-    with pytest.raises(ApplyFailed, match="schema version 0002_wrong: division by zero"):
+    wrong = packaged(versions={"9999_wrong": "create table public.half (id int); select 1 / 0;"})
+    with pytest.raises(ApplyFailed, match="schema version 9999_wrong: division by zero"):
         database.apply(wrong)
     with database.superuser() as connection:
         assert connection.execute("select to_regclass('public.half') as found").fetchone() == {"found": None}
-        assert connection.execute("select count(*) from rendio.schema_versions").fetchone() == {"count": 1}
+        assert connection.execute("select count(*) from rendio.schema_versions").fetchone() == {"count": len(COMMITTED)}
 
 
 def test_a_schema_version_whose_rows_would_be_hidden_is_an_error(database: Database) -> None:
     """Forced row-level security would make the owner's update touch no row, silently."""
     database.new_person()
-    silent = packaged(versions={"0002_silent": "update public.users set credits_remaining = 5;"})
+    silent = packaged(versions={"9999_silent": "update public.users set credits_remaining = 5;"})
     with pytest.raises(ApplyFailed, match='would be affected by row-level security policy for table "users"'):
         database.apply(silent)
 
 
 def test_a_new_schema_version_is_applied_once_and_its_table_is_protected(tmp_database: Database) -> None:
-    more = packaged(versions={"0002_notes": "create table public.notes (id int primary key);"})
-    assert tmp_database.apply(more).schema_versions == ["0001_foundation", "0002_notes"]
+    more = packaged(versions={"9999_notes": "create table public.notes (id int primary key);"})
+    assert tmp_database.apply(more).schema_versions == [*COMMITTED, "9999_notes"]
     tmp_database.apply(more)
     assert catalog(tmp_database)["row-level security"]["public.notes"] == {"enabled": True, "forced": True}
-    with pytest.raises(ApplyFailed, match="has schema version 0002_notes, which this package does not know"):
+    with pytest.raises(ApplyFailed, match="has schema version 9999_notes, which this package does not know"):
         tmp_database.apply()
-    edited = packaged(versions={"0002_notes": "create table public.notes (id bigint primary key);"})
-    with pytest.raises(ApplyFailed, match="0002_notes was changed after it was applied"):
+    edited = packaged(versions={"9999_notes": "create table public.notes (id bigint primary key);"})
+    with pytest.raises(ApplyFailed, match="9999_notes was changed after it was applied"):
         tmp_database.apply(edited)
-    early = packaged(versions={"0001_a_late_one": "select 1;", "0002_notes": more.schema_versions["0002_notes"]})
-    with pytest.raises(ApplyFailed, match="0001_a_late_one comes before 0002_notes"):
+    early = packaged(versions={"0001_a_late_one": "select 1;", "9999_notes": more.schema_versions["9999_notes"]})
+    with pytest.raises(ApplyFailed, match="0001_a_late_one comes before 9999_notes"):
         tmp_database.apply(early)
 
 
 def test_a_schema_version_may_change_rows_when_it_says_so(tmp_database: Database) -> None:
     person = tmp_database.new_person(credits=1)
     says_so = "alter table public.users no force row level security; update public.users set credits_remaining = 2;"
-    tmp_database.apply(packaged(versions={"0002_credits": says_so}))
+    tmp_database.apply(packaged(versions={"9999_credits": says_so}))
     with tmp_database.superuser() as connection:
         row = connection.execute(
             "select credits_remaining from public.users where id = %s", (person.user_id,)
@@ -196,7 +196,7 @@ def test_a_malformed_input_names_every_problem() -> None:
 
 def test_postgres_killed_during_a_deployment_leaves_it_as_it_was(tmp_database: Database) -> None:
     before = catalog(tmp_database)
-    more = packaged(versions={"0002_slow": "create table public.half (id int); select pg_sleep(60);"})
+    more = packaged(versions={"9999_slow": "create table public.half (id int); select pg_sleep(60);"})
     failures: list[BaseException] = []
 
     def deploy() -> None:
@@ -218,4 +218,4 @@ def test_postgres_killed_during_a_deployment_leaves_it_as_it_was(tmp_database: D
     with tmp_database.server.alone():
         tmp_database.server.start()
     assert catalog(tmp_database) == before
-    assert tmp_database.apply().schema_versions == ["0001_foundation"]
+    assert tmp_database.apply().schema_versions == COMMITTED

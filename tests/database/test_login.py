@@ -19,7 +19,7 @@ from lambdas.database_admin.steps import ApplyFailed
 from lambdas.runtime import clients
 from lambdas.runtime.secrets import Secret
 from policies.model.postgres import render_postgres_model
-from tests.database.scene import FUNCTION_FOLDER, MASTER, STACK, Database, instance_in, packaged, plan_for
+from tests.database.scene import COMMITTED, FUNCTION_FOLDER, MASTER, STACK, Database, instance_in, packaged, plan_for
 from tests.local.postgres.doors import Judge, RunningFront
 
 CANARY = "master-pw"
@@ -69,7 +69,7 @@ def test_a_fresh_instance_is_bootstrapped_by_password_and_never_again(
     doors: RunningFront, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     first = handler.handler(event(), None)
-    assert first["applied_schema_versions"] == ["0001_foundation"]
+    assert first["applied_schema_versions"] == COMMITTED
     with pytest.raises(psycopg.OperationalError, match="PAM authentication failed"):
         doors.connect(MASTER, CANARY)
     monkeypatch.setattr(Secret, "value", lambda *_, **__: pytest.fail("the password was read again"))
@@ -81,7 +81,7 @@ def test_a_fresh_instance_is_bootstrapped_by_password_and_never_again(
 def test_a_kill_between_password_and_token_is_made_good(doors: RunningFront) -> None:
     with doors.connect(MASTER, CANARY) as connection:
         connection.execute("grant rds_iam to current_user")
-    assert handler.handler(event(), None)["applied_schema_versions"] == ["0001_foundation"]
+    assert handler.handler(event(), None)["applied_schema_versions"] == COMMITTED
 
 
 def test_an_input_of_another_package_is_refused_before_anything_is_touched(doors: RunningFront) -> None:
