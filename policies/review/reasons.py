@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from policies.model.documents import ROOT
+from policies.model.rendering import ROOT
 from policies.model.postgres import login, policy_reasons, render_postgres_model
 
 FILE = ROOT / "worker_policies.md"
