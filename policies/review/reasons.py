@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from policies.model.rendering import ROOT
 from policies.model.postgres import login, policy_reasons, render_postgres_model
+from policies.model.rendering import ROOT
 
 FILE = ROOT / "worker_policies.md"
 _POLICY = re.compile(r"create policy \w+ on (?P<table>\w+\.\w+) for (?P<verb>\w+) to (?P<role>\w+)")
