@@ -64,7 +64,8 @@ PLANTED: dict[str, dict[str, str]] = {
             "policy public.users.users_select_own: no index begins with public.users.auth_user_id"
         ),
         "alter table public.credit_ledger add owner uuid;"
-        " create policy planted on public.credit_ledger for select to authenticated using (owner = (select auth.uid()))": "policy public.credit_ledger.planted: no index begins with public",
+        " create policy planted on public.credit_ledger for select to authenticated"
+        " using (owner = (select auth.uid()))": "policy public.credit_ledger.planted: no index begins with public",
         "alter table public.credit_ledger add owner uuid;"
         " create policy planted on public.images for select to authenticated using (exists (select from"
         " public.credit_ledger l where l.owner = images.user_id and l.user_id = (select auth.uid())))": (
