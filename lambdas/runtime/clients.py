@@ -43,6 +43,12 @@ def sts() -> Any:
 
 
 @cache
+def sqs() -> Any:
+    """A message that cannot be sent soon is not sent: the sweep makes up for it."""
+    return boto3.client("sqs", config=_QUICK)
+
+
+@cache
 def rds() -> Any:
     """Signs database login tokens; makes no calls."""
     return boto3.client("rds", config=_NORMAL)
