@@ -28,6 +28,7 @@ from infra.schedules import Schedules
 from infra.secrets import Secrets
 from infra.sessions import Sessions
 from infra.storage import Storage
+from infra.video_migration import VideoMigrationQueue
 from policies.model.documents import Documents
 
 
@@ -44,6 +45,9 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
     secrets = Secrets("secrets", names=names, config=config.secrets)
     api = Api("api", names=names)
     sessions = Sessions("sessions", names=names, config=config.sessions, documents=documents, api_url=api.url)
+    video_migrations = VideoMigrationQueue(
+        "video-migration-queue", names=names, config=config.video_migration, documents=documents
+    )
     functions = Functions(
         "functions",
         names=names,
@@ -81,7 +85,14 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
     Schedules("schedules", names=names, documents=documents, functions=functions)
     on_call = OnCall("on-call", names=names, config=config.on_call, documents=documents)
 
-    return stack_outputs(api=api, storage=storage, sessions=sessions, database=database, on_call=on_call)
+    return stack_outputs(
+        api=api,
+        storage=storage,
+        sessions=sessions,
+        database=database,
+        video_migrations=video_migrations,
+        on_call=on_call,
+    )
 
 
 if __name__ == "__main__":

@@ -36,6 +36,15 @@ class FunctionId(StrEnum):
     UPLOAD_IMAGE_DIRECT = "upload_image_direct"
     UPLOAD_IMAGE_ANONYMOUS = "upload_image_anonymous"
     INSPECT_IMAGE = "inspect_image"
+    LIST_MODELS = "list_models"
+    SUBMIT_VIDEO = "submit_video"
+    VIEW_VIDEO = "view_video"
+    DELETE_VIDEO = "delete_video"
+    FAL_WEBHOOK = "fal_webhook"
+    MIGRATE_VIDEO = "migrate_video"
+    SWEEP_VIDEOS = "sweep_videos"
+    BACKFILL_VIDEOS = "backfill_videos"
+    MAKE_THUMBNAIL = "make_thumbnail"
     DATABASE_ADMIN = "database_admin"
     ACCESS_DRIFT = "access_drift"
 
@@ -144,6 +153,10 @@ class Names:
         return RoleName(f"{self.prefix}-user-image-writer")
 
     @property
+    def user_video_remover_role(self) -> RoleName:
+        return RoleName(f"{self.prefix}-user-video-remover")
+
+    @property
     def scheduler_role(self) -> RoleName:
         return RoleName(f"{self.prefix}-scheduler")
 
@@ -165,6 +178,18 @@ class Names:
     @property
     def inspect_image_dlq(self) -> QueueName:
         return QueueName(f"{self.prefix}-inspect-image-dlq")
+
+    @property
+    def video_migration_queue(self) -> QueueName:
+        return QueueName(f"{self.prefix}-video-migration")
+
+    @property
+    def video_migration_dlq(self) -> QueueName:
+        return QueueName(f"{self.prefix}-video-migration-dlq")
+
+    @property
+    def make_thumbnail_dlq(self) -> QueueName:
+        return QueueName(f"{self.prefix}-make-thumbnail-dlq")
 
     @property
     def schedules_dlq(self) -> QueueName:

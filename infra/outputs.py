@@ -10,10 +10,17 @@ from infra.names import DATABASE_NAME
 from infra.on_call import OnCall
 from infra.sessions import Sessions
 from infra.storage import Storage
+from infra.video_migration import VideoMigrationQueue
 
 
 def stack_outputs(
-    *, api: Api, storage: Storage, sessions: Sessions, database: Database, on_call: OnCall
+    *,
+    api: Api,
+    storage: Storage,
+    sessions: Sessions,
+    database: Database,
+    video_migrations: VideoMigrationQueue,
+    on_call: OnCall,
 ) -> dict[str, pulumi.Input[str]]:
     return {
         "api_url": api.url,
@@ -22,6 +29,8 @@ def stack_outputs(
         "session_issuer": sessions.issuer,
         "database_endpoint": database.endpoint,
         "database_name": DATABASE_NAME,
+        "video_migration_queue_url": video_migrations.url,
+        "video_migration_dlq_url": video_migrations.dlq_url,
         "page_topic_arn": on_call.page_topic_arn,
         "notify_topic_arn": on_call.notify_topic_arn,
     }

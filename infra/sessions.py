@@ -46,6 +46,7 @@ class Sessions(pulumi.ComponentResource):
         self.roles = [
             *self._user_role("user-storage", names.user_storage_role, "user_storage"),
             *self._user_role("user-image-writer", names.user_image_writer_role, "user_image_writer"),
+            *self._user_role("user-video-remover", names.user_video_remover_role, "user_video_remover"),
         ]
         self.register_outputs({"issuer": self.issuer, "key_arns": self.key_arns})
 

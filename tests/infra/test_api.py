@@ -104,7 +104,7 @@ def test_outputs_keep_their_names(up: TreeOf, stack: str) -> None:
     outputs = up(stack).outputs
     assert set(outputs) == {
         "api_url", "images_bucket", "videos_bucket", "session_issuer", "database_endpoint", "database_name",
-        "page_topic_arn", "notify_topic_arn",
+        "video_migration_queue_url", "video_migration_dlq_url", "page_topic_arn", "notify_topic_arn",
     }  # fmt: skip
     assert outputs["session_issuer"] == outputs["api_url"]
     assert outputs["database_name"] == "rendio"

@@ -50,12 +50,15 @@ def test_who_administers_keys_can_neither_sign_nor_give_signing_away(document: D
 
 
 @pytest.mark.plan("M10")
-@pytest.mark.parametrize("template", ["iam/user_storage.json.j2", "iam/user_image_writer.json.j2"])
+@pytest.mark.parametrize(
+    "template", ["iam/user_storage.json.j2", "iam/user_image_writer.json.j2", "iam/user_video_remover.json.j2"]
+)
 def test_a_users_role_reaches_that_users_prefixes_alone(template: str) -> None:
     reached = list(grants(template))
     assert reached
     for action, resource in reached:
-        assert action in ("s3:GetObject", "s3:PutObject")
+        assert action in ("s3:DeleteObject", "s3:GetObject", "s3:PutObject")
+        assert (action == "s3:DeleteObject") == ("remover" in template)
         assert resource.endswith(f"/{TAG}/*"), "without the slash, a user whose id begins alike would match"
         if action == "s3:PutObject" and template == "iam/user_storage.json.j2":
             assert "/incoming/" in resource
@@ -65,7 +68,8 @@ def test_a_users_role_reaches_that_users_prefixes_alone(template: str) -> None:
 @pytest.mark.parametrize(
     ("template", "functions"),
     [
-        ("iam/user_storage_trust.json.j2", ["upload_image", "view_image"]),
+        ("iam/user_storage_trust.json.j2", ["submit_video", "upload_image", "view_image", "view_video"]),
+        ("iam/user_video_remover_trust.json.j2", ["delete_video"]),
         ("iam/user_image_writer_trust.json.j2", ["upload_image_direct"]),
     ],
 )
@@ -83,7 +87,7 @@ def test_a_users_session_has_exactly_the_tag_of_its_user(
     assert condition["StringLike"]["aws:RequestTag/auth_user_id"].count("?") == 32
 
 
-@pytest.mark.parametrize("function", list(FunctionId))
+@pytest.mark.parametrize("function", [spec.id for spec in CATALOGUE])
 def test_a_function_logs_into_the_database_as_itself_or_not_at_all(function: FunctionId) -> None:
     logins = [resource for action, resource in grants(f"iam/{function}.json.j2") if action == "rds-db:connect"]
     own = f"arn:aws:rds-db:us-east-1:{ACCOUNT}:dbuser:*/rendio_dev_{function}"
@@ -91,7 +95,7 @@ def test_a_function_logs_into_the_database_as_itself_or_not_at_all(function: Fun
 
 
 @pytest.mark.parametrize("function", list(FunctionId))
-def test_a_function_has_no_standing_right_to_users_objects_but_to_inspect_them(function: FunctionId) -> None:
+def test_only_who_works_across_users_has_a_standing_right_to_their_objects(function: FunctionId) -> None:
     reached = {
         resource.partition(":::")[2] for action, resource in grants(f"iam/{function}.json.j2") if action[:3] == "s3:"
     }
@@ -99,11 +103,14 @@ def test_a_function_has_no_standing_right_to_users_objects_but_to_inspect_them(f
     expected: dict[str, set[str]] = {
         "inspect_image": {"incoming/*", "images/*"},
         "upload_image_anonymous": {"anonymous/*"},
+        "migrate_video": {"videos/*"},
+        "sweep_videos": {"thumbnails/*", "videos/*"},
+        "make_thumbnail": {"thumbnails/*", "videos/*"},
     }
     assert prefixes == expected.get(function, set())
 
 
-def test_only_device_check_and_the_bootstrap_read_secrets() -> None:
+def test_secrets_are_read_by_those_who_need_them_alone() -> None:
     readers = {
         function: sorted(
             resource.rpartition(":")[2]
@@ -115,6 +122,10 @@ def test_only_device_check_and_the_bootstrap_read_secrets() -> None:
     assert {function: found for function, found in readers.items() if found} == {
         FunctionId.DEVICE_CHECK: ["rendio/dev/apple-devicecheck-??????", "rendio/dev/device-hash-keys-??????"],
         FunctionId.DATABASE_ADMIN: ["rds!db-*-??????"],
+        FunctionId.SUBMIT_VIDEO: ["rendio/dev/fal-??????"],
+        FunctionId.VIEW_VIDEO: ["rendio/dev/fal-??????"],
+        FunctionId.FAL_WEBHOOK: ["rendio/dev/fal-??????"],
+        FunctionId.SWEEP_VIDEOS: ["rendio/dev/fal-??????"],
     }
 
 
