@@ -82,6 +82,11 @@ def proof(state: State) -> int:
     return answer.returncode
 
 
+def tool(module: str, arguments: Sequence[str]) -> int:
+    """Run a tool of the reviewers, which know the product, in a process of its own."""
+    return _run([sys.executable, "-m", module, *arguments])
+
+
 def lock() -> int:
     """Compile each lock for every platform and Python at once, with hashes."""
     for source, target, more in LOCKS:

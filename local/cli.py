@@ -134,6 +134,12 @@ def proof() -> None:
     raise typer.Exit(checks.proof(State.default()))
 
 
+@app.command(context_settings=PASS_ON)
+def policies(context: typer.Context) -> None:
+    """Write policies/previews: what the policies of every stack say, for a pull request to show. Needs no cloud."""
+    raise typer.Exit(checks.tool("policies.review.previews", context.args))
+
+
 @app.command()
 def lock() -> None:
     """Write the requirements' locks anew from requirements*.in."""

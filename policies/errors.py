@@ -13,3 +13,7 @@ class TemplateError(PolicyError):
 
 class UnknownAccessError(PolicyError):
     """A template that names an action, a condition key or a resource type that AWS does not have."""
+
+
+class CheckoutError(PolicyError):
+    """A checkout whose stacks cannot be rendered; the message is that of the program, which names file and rule."""

@@ -1,1 +1,4 @@
-"""Tools of who reviews the access model: they try it, compare it, break it. Nothing that is deployed imports them."""
+"""For reviewers: what the access model of a stack says, and who may do what by it, found by trying.
+
+Only tests and the command line use this package; nothing that deploys may.
+"""

@@ -11,6 +11,8 @@ import pytest
 
 from infra.names import Names
 from policies.model.documents import Documents, templates
+from policies.review import stacks
+from policies.review.stacks import Stack
 
 Document = dict[str, Any]
 ACCOUNT = "111111111111"
@@ -52,6 +54,12 @@ def rendered(stack: str) -> dict[str, str]:
 @pytest.fixture(params=STACKS)
 def stack(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def models() -> dict[str, Stack]:
+    """The access model of every stack, as the program of this checkout makes it."""
+    return stacks.load()
 
 
 @pytest.fixture

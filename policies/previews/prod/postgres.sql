@@ -1,0 +1,399 @@
+-- The access model of the database on stack prod: its statements, in the order of their keys.
+
+-- functions
+create or replace function auth.jwt() returns jsonb
+  language sql stable security invoker set search_path = ''
+  return nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+create or replace function auth.role() returns text
+  language sql stable security invoker set search_path = ''
+  return nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'role';
+create or replace function auth.uid() returns uuid
+  language sql stable security invoker set search_path = ''
+  return (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid;
+
+-- grants
+grant execute on function auth.jwt() to authenticated;
+grant execute on function auth.role() to authenticated;
+grant execute on function auth.uid() to authenticated;
+grant insert (id, user_id, content_type, declared_bytes) on table public.images to authenticated;
+grant select (id, user_id, status, reason, content_type, declared_bytes, object_key, bytes, width, height, created_at, inspected_at) on table public.images to authenticated;
+grant select (id, auth_user_id, credits_remaining, blocked_at, created_at) on table public.users to authenticated;
+grant select (id, user_id, model, settings, image_id, credits, status, error_code, finished_at, video_url, video_url_expires_at, migration_status, object_key, bytes, thumbnail_key, deleted_at, deleted_because, created_at) on table public.video_jobs to authenticated;
+grant usage on schema auth to authenticated;
+grant usage on schema public to authenticated;
+grant connect on database rendio to rendio_prod_access_drift;
+grant select on table rendio.access_model to rendio_prod_access_drift;
+grant usage on schema rendio to rendio_prod_access_drift;
+grant connect on database rendio to rendio_prod_backfill_videos;
+grant select (id, status, migration_status, migration_attempts, migration_due_at, video_url_expires_at, deleted_at, created_at) on table public.video_jobs to rendio_prod_backfill_videos;
+grant update (migration_status, migration_attempts, migration_due_at, migration_error, updated_at) on table public.video_jobs to rendio_prod_backfill_videos;
+grant usage on schema public to rendio_prod_backfill_videos;
+grant connect on database rendio to rendio_prod_delete_video;
+grant execute on function auth.uid() to rendio_prod_delete_video;
+grant select (id, auth_user_id, credits_remaining, blocked_at) on table public.users to rendio_prod_delete_video;
+grant select (id, user_id, status, object_key, thumbnail_key, deleted_at) on table public.video_jobs to rendio_prod_delete_video;
+grant update (deleted_at, deleted_because, video_url, video_url_expires_at, object_key, thumbnail_key, updated_at) on table public.video_jobs to rendio_prod_delete_video;
+grant usage on schema auth to rendio_prod_delete_video;
+grant usage on schema public to rendio_prod_delete_video;
+grant connect on database rendio to rendio_prod_device_check;
+grant insert (id, last_sign_in_at) on table auth.users to rendio_prod_device_check;
+grant insert (user_id, amount, reason) on table public.credit_ledger to rendio_prod_device_check;
+grant insert (id, user_id, device_hash, hash_key_id, last_seen_at) on table public.devices to rendio_prod_device_check;
+grant insert (id, auth_user_id) on table public.users to rendio_prod_device_check;
+grant select (id) on table auth.users to rendio_prod_device_check;
+grant select (id, user_id, device_hash, hash_key_id, grant_state, claim_token_hash, created_at) on table public.devices to rendio_prod_device_check;
+grant select (id, auth_user_id, credits_remaining, blocked_at) on table public.users to rendio_prod_device_check;
+grant update (last_sign_in_at) on table auth.users to rendio_prod_device_check;
+grant update (device_hash, hash_key_id, grant_state, claim_token_hash, granted_at, last_seen_at) on table public.devices to rendio_prod_device_check;
+grant update (credits_remaining, updated_at) on table public.users to rendio_prod_device_check;
+grant usage on schema auth to rendio_prod_device_check;
+grant usage on schema public to rendio_prod_device_check;
+grant connect on database rendio to rendio_prod_fal_webhook;
+grant insert (user_id, amount, reason, job_id) on table public.credit_ledger to rendio_prod_fal_webhook;
+grant select (id, auth_user_id, credits_remaining, blocked_at) on table public.users to rendio_prod_fal_webhook;
+grant select (id, user_id, model, status, credits, generator_request_id, polled_at, created_at, deleted_at) on table public.video_jobs to rendio_prod_fal_webhook;
+grant update (credits_remaining, updated_at) on table public.users to rendio_prod_fal_webhook;
+grant update (status, generator_request_id, polled_at, finished_at, error_code, video_url, video_url_expires_at, migration_status, migration_due_at, updated_at) on table public.video_jobs to rendio_prod_fal_webhook;
+grant usage on schema public to rendio_prod_fal_webhook;
+grant connect on database rendio to rendio_prod_inspect_image;
+grant select (id, user_id, status, content_type, created_at) on table public.images to rendio_prod_inspect_image;
+grant select (id, auth_user_id) on table public.users to rendio_prod_inspect_image;
+grant update (status, reason, object_key, object_version, bytes, sha256, width, height, inspected_at) on table public.images to rendio_prod_inspect_image;
+grant usage on schema public to rendio_prod_inspect_image;
+grant connect on database rendio to rendio_prod_make_thumbnail;
+grant select (id, auth_user_id) on table public.users to rendio_prod_make_thumbnail;
+grant select (id, user_id, object_key, thumbnail_key, thumbnail_attempts, migrated_at, deleted_at) on table public.video_jobs to rendio_prod_make_thumbnail;
+grant update (thumbnail_key, thumbnail_attempts, updated_at) on table public.video_jobs to rendio_prod_make_thumbnail;
+grant usage on schema public to rendio_prod_make_thumbnail;
+grant connect on database rendio to rendio_prod_me;
+grant connect on database rendio to rendio_prod_migrate_video;
+grant select (id, auth_user_id) on table public.users to rendio_prod_migrate_video;
+grant select (id, user_id, status, video_url, video_url_expires_at, migration_status, migration_attempts, migration_due_at, finished_at, deleted_at) on table public.video_jobs to rendio_prod_migrate_video;
+grant update (video_url, video_url_expires_at, migration_status, migration_attempts, migration_due_at, migration_error, migrated_at, object_key, bytes, sha256, updated_at) on table public.video_jobs to rendio_prod_migrate_video;
+grant usage on schema public to rendio_prod_migrate_video;
+grant connect on database rendio to rendio_prod_submit_video;
+grant execute on function auth.uid() to rendio_prod_submit_video;
+grant insert (user_id, amount, reason, job_id) on table public.credit_ledger to rendio_prod_submit_video;
+grant insert (id, user_id, model, settings, image_id, credits, credits_left, idempotency_key, request_digest) on table public.video_jobs to rendio_prod_submit_video;
+grant select (id, user_id, status, object_key, content_type) on table public.images to rendio_prod_submit_video;
+grant select (id, auth_user_id, credits_remaining, blocked_at) on table public.users to rendio_prod_submit_video;
+grant select (id, user_id, status, credits, credits_left, idempotency_key, request_digest) on table public.video_jobs to rendio_prod_submit_video;
+grant update (credits_remaining, updated_at) on table public.users to rendio_prod_submit_video;
+grant update (status, generator_request_id, idempotency_key, finished_at, error_code, updated_at) on table public.video_jobs to rendio_prod_submit_video;
+grant usage on schema auth to rendio_prod_submit_video;
+grant usage on schema public to rendio_prod_submit_video;
+grant connect on database rendio to rendio_prod_sweep_videos;
+grant insert (user_id, amount, reason, job_id) on table public.credit_ledger to rendio_prod_sweep_videos;
+grant select (id, auth_user_id, credits_remaining, blocked_at) on table public.users to rendio_prod_sweep_videos;
+grant select (id, user_id, model, status, credits, generator_request_id, polled_at, created_at, deleted_at, migration_status, migration_attempts, migration_due_at, object_key, thumbnail_key) on table public.video_jobs to rendio_prod_sweep_videos;
+grant update (credits_remaining, updated_at) on table public.users to rendio_prod_sweep_videos;
+grant update (status, generator_request_id, polled_at, finished_at, error_code, video_url, video_url_expires_at, migration_status, migration_due_at, updated_at, migration_error, object_key, thumbnail_key) on table public.video_jobs to rendio_prod_sweep_videos;
+grant usage on schema public to rendio_prod_sweep_videos;
+grant connect on database rendio to rendio_prod_upload_image;
+grant connect on database rendio to rendio_prod_upload_image_direct;
+grant execute on function auth.uid() to rendio_prod_upload_image_direct;
+grant insert (id, user_id, status, content_type, declared_bytes, object_key, object_version, bytes, sha256, width, height, inspected_at) on table public.images to rendio_prod_upload_image_direct;
+grant select (id, auth_user_id, blocked_at) on table public.users to rendio_prod_upload_image_direct;
+grant usage on schema auth to rendio_prod_upload_image_direct;
+grant usage on schema public to rendio_prod_upload_image_direct;
+grant connect on database rendio to rendio_prod_view_image;
+grant connect on database rendio to rendio_prod_view_video;
+grant execute on function auth.uid() to rendio_prod_view_video;
+grant insert (user_id, amount, reason, job_id) on table public.credit_ledger to rendio_prod_view_video;
+grant select (id, auth_user_id, credits_remaining, blocked_at) on table public.users to rendio_prod_view_video;
+grant select (id, user_id, model, status, credits, generator_request_id, polled_at, created_at, deleted_at) on table public.video_jobs to rendio_prod_view_video;
+grant update (credits_remaining, updated_at) on table public.users to rendio_prod_view_video;
+grant update (status, generator_request_id, polled_at, finished_at, error_code, video_url, video_url_expires_at, migration_status, migration_due_at, updated_at) on table public.video_jobs to rendio_prod_view_video;
+grant usage on schema auth to rendio_prod_view_video;
+grant usage on schema public to rendio_prod_view_video;
+
+-- memberships
+grant rds_iam to rendio_prod_access_drift with admin false, inherit true, set true;
+grant rds_iam to rendio_prod_backfill_videos with admin false, inherit true, set true;
+grant rds_iam to rendio_prod_database_admin with admin false, inherit true, set true;
+grant rds_iam to rendio_prod_delete_video with admin false, inherit true, set true;
+grant rds_iam to rendio_prod_device_check with admin false, inherit true, set true;
+grant rds_iam to rendio_prod_fal_webhook with admin false, inherit true, set true;
+grant rds_iam to rendio_prod_inspect_image with admin false, inherit true, set true;
+grant rds_iam to rendio_prod_make_thumbnail with admin false, inherit true, set true;
+grant authenticated to rendio_prod_me with admin false, inherit false, set true;
+grant rds_iam to rendio_prod_me with admin false, inherit true, set true;
+grant rds_iam to rendio_prod_migrate_video with admin false, inherit true, set true;
+grant rds_iam to rendio_prod_submit_video with admin false, inherit true, set true;
+grant rds_iam to rendio_prod_sweep_videos with admin false, inherit true, set true;
+grant authenticated to rendio_prod_upload_image with admin false, inherit false, set true;
+grant rds_iam to rendio_prod_upload_image with admin false, inherit true, set true;
+grant authenticated to rendio_prod_upload_image_direct with admin false, inherit false, set true;
+grant rds_iam to rendio_prod_upload_image_direct with admin false, inherit true, set true;
+grant authenticated to rendio_prod_view_image with admin false, inherit false, set true;
+grant rds_iam to rendio_prod_view_image with admin false, inherit true, set true;
+grant authenticated to rendio_prod_view_video with admin false, inherit false, set true;
+grant rds_iam to rendio_prod_view_video with admin false, inherit true, set true;
+
+-- policies
+create policy users_insert_device_check on auth.users
+  for insert
+  to rendio_prod_device_check
+  with check (is_anonymous and role = 'authenticated');
+create policy users_select_device_check on auth.users
+  for select
+  to rendio_prod_device_check
+  using (true);
+create policy users_update_device_check on auth.users
+  for update
+  to rendio_prod_device_check
+  using (is_anonymous)
+  with check (is_anonymous and role = 'authenticated');
+create policy credit_ledger_insert_device_check on public.credit_ledger
+  for insert
+  to rendio_prod_device_check
+  with check (reason = 'free_grant' and amount > 0);
+create policy credit_ledger_insert_fal_webhook on public.credit_ledger
+  for insert
+  to rendio_prod_fal_webhook
+  with check (reason = 'refund' and amount > 0);
+create policy credit_ledger_insert_submit_video on public.credit_ledger
+  for insert
+  to rendio_prod_submit_video
+  with check (reason in ('video', 'refund') and user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+create policy credit_ledger_insert_sweep_videos on public.credit_ledger
+  for insert
+  to rendio_prod_sweep_videos
+  with check (reason = 'refund' and amount > 0);
+create policy credit_ledger_insert_view_video on public.credit_ledger
+  for insert
+  to rendio_prod_view_video
+  with check (reason = 'refund' and amount > 0 and user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+create policy devices_insert_device_check on public.devices
+  for insert
+  to rendio_prod_device_check
+  with check (grant_state = 'unclaimed');
+create policy devices_select_device_check on public.devices
+  for select
+  to rendio_prod_device_check
+  using (true);
+create policy devices_update_device_check on public.devices
+  for update
+  to rendio_prod_device_check
+  using (true)
+  with check (true);
+create policy images_insert_own on public.images
+  for insert
+  to authenticated
+  with check (status = 'pending' and user_id in ( select id from public.users where auth_user_id = (select auth.uid()) and blocked_at is null));
+create policy images_insert_upload_image_direct on public.images
+  for insert
+  to rendio_prod_upload_image_direct
+  with check (status = 'ready' and user_id in ( select id from public.users where auth_user_id = (select auth.uid()) and blocked_at is null));
+create policy images_select_inspect_image on public.images
+  for select
+  to rendio_prod_inspect_image
+  using (true);
+create policy images_select_own on public.images
+  for select
+  to authenticated
+  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+create policy images_select_submit_video on public.images
+  for select
+  to rendio_prod_submit_video
+  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+create policy images_update_inspect_image on public.images
+  for update
+  to rendio_prod_inspect_image
+  using (status = 'pending')
+  with check (status in ('ready', 'refused'));
+create policy users_insert_device_check on public.users
+  for insert
+  to rendio_prod_device_check
+  with check (credits_remaining = 0 and blocked_at is null);
+create policy users_select_delete_video on public.users
+  for select
+  to rendio_prod_delete_video
+  using (auth_user_id = (select auth.uid()));
+create policy users_select_device_check on public.users
+  for select
+  to rendio_prod_device_check
+  using (true);
+create policy users_select_fal_webhook on public.users
+  for select
+  to rendio_prod_fal_webhook
+  using (true);
+create policy users_select_inspect_image on public.users
+  for select
+  to rendio_prod_inspect_image
+  using (true);
+create policy users_select_make_thumbnail on public.users
+  for select
+  to rendio_prod_make_thumbnail
+  using (true);
+create policy users_select_migrate_video on public.users
+  for select
+  to rendio_prod_migrate_video
+  using (true);
+create policy users_select_own on public.users
+  for select
+  to authenticated
+  using (auth_user_id = (select auth.uid()));
+create policy users_select_submit_video on public.users
+  for select
+  to rendio_prod_submit_video
+  using (auth_user_id = (select auth.uid()));
+create policy users_select_sweep_videos on public.users
+  for select
+  to rendio_prod_sweep_videos
+  using (true);
+create policy users_select_upload_image_direct on public.users
+  for select
+  to rendio_prod_upload_image_direct
+  using (auth_user_id = (select auth.uid()));
+create policy users_select_view_video on public.users
+  for select
+  to rendio_prod_view_video
+  using (auth_user_id = (select auth.uid()));
+create policy users_update_device_check on public.users
+  for update
+  to rendio_prod_device_check
+  using (true)
+  with check (true);
+create policy users_update_fal_webhook on public.users
+  for update
+  to rendio_prod_fal_webhook
+  using (true)
+  with check (true);
+create policy users_update_submit_video on public.users
+  for update
+  to rendio_prod_submit_video
+  using (auth_user_id = (select auth.uid()))
+  with check (auth_user_id = (select auth.uid()));
+create policy users_update_sweep_videos on public.users
+  for update
+  to rendio_prod_sweep_videos
+  using (true)
+  with check (true);
+create policy users_update_view_video on public.users
+  for update
+  to rendio_prod_view_video
+  using (auth_user_id = (select auth.uid()))
+  with check (auth_user_id = (select auth.uid()));
+create policy video_jobs_forget_objects_sweep_videos on public.video_jobs
+  for update
+  to rendio_prod_sweep_videos
+  using (deleted_at is not null)
+  with check (deleted_at is not null and object_key is null and thumbnail_key is null);
+create policy video_jobs_insert_submit_video on public.video_jobs
+  for insert
+  to rendio_prod_submit_video
+  with check (status = 'submitting' and migration_status is null and user_id in (select id from public.users where auth_user_id = (select auth.uid()) and blocked_at is null));
+create policy video_jobs_requeue_sweep_videos on public.video_jobs
+  for update
+  to rendio_prod_sweep_videos
+  using (migration_status = 'pending')
+  with check (migration_status in ('pending', 'failed'));
+create policy video_jobs_select_backfill_videos on public.video_jobs
+  for select
+  to rendio_prod_backfill_videos
+  using (true);
+create policy video_jobs_select_delete_video on public.video_jobs
+  for select
+  to rendio_prod_delete_video
+  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+create policy video_jobs_select_fal_webhook on public.video_jobs
+  for select
+  to rendio_prod_fal_webhook
+  using (true);
+create policy video_jobs_select_make_thumbnail on public.video_jobs
+  for select
+  to rendio_prod_make_thumbnail
+  using (true);
+create policy video_jobs_select_migrate_video on public.video_jobs
+  for select
+  to rendio_prod_migrate_video
+  using (true);
+create policy video_jobs_select_own on public.video_jobs
+  for select
+  to authenticated
+  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+create policy video_jobs_select_submit_video on public.video_jobs
+  for select
+  to rendio_prod_submit_video
+  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+create policy video_jobs_select_sweep_videos on public.video_jobs
+  for select
+  to rendio_prod_sweep_videos
+  using (true);
+create policy video_jobs_select_view_video on public.video_jobs
+  for select
+  to rendio_prod_view_video
+  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+create policy video_jobs_update_backfill_videos on public.video_jobs
+  for update
+  to rendio_prod_backfill_videos
+  using (migration_status in ('none', 'failed') and deleted_at is null)
+  with check (migration_status = 'pending' and migration_attempts = 0);
+create policy video_jobs_update_delete_video on public.video_jobs
+  for update
+  to rendio_prod_delete_video
+  using (status in ('completed', 'failed') and user_id in (select id from public.users where auth_user_id = (select auth.uid())))
+  with check (deleted_because = 'user' and user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+create policy video_jobs_update_fal_webhook on public.video_jobs
+  for update
+  to rendio_prod_fal_webhook
+  using (status in ('submitting', 'queued', 'processing'))
+  with check ((migration_status is null or migration_status = 'pending'));
+create policy video_jobs_update_make_thumbnail on public.video_jobs
+  for update
+  to rendio_prod_make_thumbnail
+  using (object_key is not null and thumbnail_key is null and deleted_at is null)
+  with check (object_key is not null);
+create policy video_jobs_update_migrate_video on public.video_jobs
+  for update
+  to rendio_prod_migrate_video
+  using (migration_status = 'pending')
+  with check (migration_status in ('pending', 'migrated', 'failed'));
+create policy video_jobs_update_submit_video on public.video_jobs
+  for update
+  to rendio_prod_submit_video
+  using (status = 'submitting' and user_id in (select id from public.users where auth_user_id = (select auth.uid())))
+  with check (status in ('queued', 'failed') and user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+create policy video_jobs_update_sweep_videos on public.video_jobs
+  for update
+  to rendio_prod_sweep_videos
+  using (status in ('submitting', 'queued', 'processing'))
+  with check ((migration_status is null or migration_status = 'pending'));
+create policy video_jobs_update_view_video on public.video_jobs
+  for update
+  to rendio_prod_view_video
+  using (status in ('submitting', 'queued', 'processing') and user_id in (select id from public.users where auth_user_id = (select auth.uid())))
+  with check ((migration_status is null or migration_status = 'pending') and user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+create policy access_model_all_database_admin on rendio.access_model
+  for all
+  to rendio_prod_database_admin
+  using (true)
+  with check (true);
+create policy access_model_select_access_drift on rendio.access_model
+  for select
+  to rendio_prod_access_drift
+  using (true);
+create policy schema_versions_all_database_admin on rendio.schema_versions
+  for all
+  to rendio_prod_database_admin
+  using (true)
+  with check (true);
+
+-- roles
+create role authenticated nologin;
+create role rendio_prod_access_drift login;
+create role rendio_prod_backfill_videos login;
+create role rendio_prod_delete_video login;
+create role rendio_prod_device_check login;
+create role rendio_prod_fal_webhook login;
+create role rendio_prod_inspect_image login;
+create role rendio_prod_make_thumbnail login;
+create role rendio_prod_me login;
+create role rendio_prod_migrate_video login;
+create role rendio_prod_submit_video login;
+create role rendio_prod_sweep_videos login;
+create role rendio_prod_upload_image login;
+create role rendio_prod_upload_image_direct login;
+create role rendio_prod_view_image login;
+create role rendio_prod_view_video login;
