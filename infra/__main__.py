@@ -18,9 +18,9 @@ from infra.api import Api, Routes
 from infra.config import Config, load_config
 from infra.database import AccessModel, Database
 from infra.functions import Functions, Packages
-from infra.inspection import ImageInspection
 from infra.names import FunctionId, Names
 from infra.network import Network
+from infra.object_events import ObjectEvents, image_uploads
 from infra.on_call import OnCall
 from infra.outputs import stack_outputs
 from infra.packaging import ZipPackages
@@ -28,7 +28,7 @@ from infra.schedules import Schedules
 from infra.secrets import Secrets
 from infra.sessions import Sessions
 from infra.storage import Storage
-from infra.video_migration import VideoMigrationQueue
+from infra.video_migration_queue import VideoMigrationQueue
 from policies.model.documents import Documents
 
 
@@ -59,6 +59,8 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
         database=database,
         sessions=sessions,
         secrets=secrets,
+        api_url=api.url,
+        video_migrations=video_migrations,
     )
     AccessModel(
         "access-model",
@@ -75,12 +77,13 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
         api=api,
         functions=functions,
     )
-    ImageInspection(
-        "image-inspection",
+    ObjectEvents(
+        "images",
         names=names,
         documents=documents,
-        images=storage.images,
-        inspect_image=functions[FunctionId.INSPECT_IMAGE],
+        arrival=image_uploads(names),
+        bucket=storage.images,
+        function=functions[FunctionId.INSPECT_IMAGE],
     )
     Schedules("schedules", names=names, documents=documents, functions=functions)
     on_call = OnCall("on-call", names=names, config=config.on_call, documents=documents)

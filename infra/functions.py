@@ -10,12 +10,14 @@ import pulumi_aws as aws
 from infra.config import Config
 from infra.config import Functions as FunctionsConfig
 from infra.database import Database
-from infra.function_catalogue import CATALOGUE, Environment, Environments, FunctionSpec
+from infra.function_catalogue import CATALOGUE, FunctionSpec
+from infra.function_environments import Environment, Environments
 from infra.names import FunctionId, Names
 from infra.network import Network
 from infra.secrets import Secrets
 from infra.sessions import Sessions
 from infra.storage import Storage
+from infra.video_migration_queue import VideoMigrationQueue, worker_timeout
 from policies.model.documents import Documents
 
 
@@ -49,6 +51,7 @@ class Function(pulumi.ComponentResource):
         config: FunctionsConfig,
         documents: Documents,
         spec: FunctionSpec,
+        timeout: int,
         environment: Environment,
         package: pulumi.Archive,
         network: Network,
@@ -93,7 +96,7 @@ class Function(pulumi.ComponentResource):
             architectures=[config.architecture],
             handler=f"lambdas.{spec.id}.handler.handler",
             code=package,
-            timeout=spec.timeout,
+            timeout=timeout,
             memory_size=spec.memory,
             environment={"variables": environment},
             vpc_config=in_vpc if spec.uses_database else None,
@@ -103,7 +106,7 @@ class Function(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[logs, self.policy, *ways_out, *after]),
         )
         self.name, self.arn, self.invoke_arn = function.name, function.arn, function.invoke_arn
-        self.version, self.timeout = function.version, spec.timeout
+        self.version, self.timeout = function.version, timeout
         self.ready = [function, self.policy, *ways_out]
         self.register_outputs({"name": self.name, "arn": self.arn})
 
@@ -124,10 +127,19 @@ class Functions(pulumi.ComponentResource):
         database: Database,
         sessions: Sessions,
         secrets: Secrets,
+        api_url: pulumi.Output[str],
+        video_migrations: VideoMigrationQueue,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("rendio:functions:Functions", resource_name, None, opts)
-        environments = Environments(names=names, config=config, database=database, sessions=sessions)
+        environments = Environments(
+            names=names,
+            config=config,
+            database=database,
+            sessions=sessions,
+            api_url=api_url,
+            video_migrations=video_migrations,
+        )
         known_by_name: dict[FunctionId, list[pulumi.Resource]] = {
             FunctionId.DEVICE_CHECK: secrets.ready,
             FunctionId.UPLOAD_IMAGE: [*sessions.roles, *storage.images.ready],
@@ -135,6 +147,13 @@ class Functions(pulumi.ComponentResource):
             FunctionId.UPLOAD_IMAGE_DIRECT: [*sessions.roles, *storage.images.ready],
             FunctionId.UPLOAD_IMAGE_ANONYMOUS: storage.images.ready,
             FunctionId.INSPECT_IMAGE: storage.images.ready,
+            FunctionId.SUBMIT_VIDEO: [*sessions.roles, *storage.images.ready, *secrets.ready],
+            FunctionId.VIEW_VIDEO: [*sessions.roles, *storage.videos.ready, *secrets.ready],
+            FunctionId.DELETE_VIDEO: [*sessions.roles, *storage.videos.ready],
+            FunctionId.FAL_WEBHOOK: secrets.ready,
+            FunctionId.SWEEP_VIDEOS: [*storage.videos.ready, *secrets.ready],
+            FunctionId.MIGRATE_VIDEO: storage.videos.ready,
+            FunctionId.MAKE_THUMBNAIL: storage.videos.ready,
         }
         self._functions = {
             spec.id: Function(
@@ -143,6 +162,9 @@ class Functions(pulumi.ComponentResource):
                 config=config.functions,
                 documents=documents,
                 spec=spec,
+                timeout=worker_timeout(config.video_migration)
+                if spec.id is FunctionId.MIGRATE_VIDEO
+                else spec.timeout,
                 environment=environments.of(spec),
                 package=packages.archive(spec.id, wheels=spec.wheels),
                 network=network,

@@ -10,7 +10,7 @@ from infra.names import DATABASE_NAME
 from infra.on_call import OnCall
 from infra.sessions import Sessions
 from infra.storage import Storage
-from infra.video_migration import VideoMigrationQueue
+from infra.video_migration_queue import VideoMigrationQueue
 
 
 def stack_outputs(

@@ -57,7 +57,7 @@ def storage(monkeypatch: pytest.MonkeyPatch) -> Storage:
 
 @pytest.fixture
 def handler_of(scene: Scene, storage: Storage, monkeypatch: pytest.MonkeyPatch) -> Given:
-    """A fresh handler with the environment that infra/function_catalogue.py gives it."""
+    """A fresh handler with the environment that infra/function_environments.py gives it."""
 
     def load(function: str) -> Any:
         for name, value in {

@@ -1,0 +1,195 @@
+"""The environment variables of each function. No secret is among them: functions read those by name."""
+
+from __future__ import annotations
+
+import json
+
+import pulumi
+
+from infra.config import Config
+from infra.database import Database
+from infra.function_catalogue import FunctionSpec
+from infra.names import DATABASE_NAME, FunctionId, Names
+from infra.sessions import Sessions
+from infra.video_migration_queue import VideoMigrationQueue
+
+SECONDS_AN_HOUR = 3600
+IMAGE_UPLOAD_SECONDS = 300
+IMAGE_URL_SECONDS = 900
+VIDEO_URL_SECONDS = 900
+WEBHOOK_PATH = "/v1/webhooks/fal"
+# libpq reads this by itself; the bundle lies in the zip (docs/adr/0023-packaging.md).
+RDS_CERTIFICATES = "/var/task/lambdas/certificates/rds-ca-rsa2048-g1.pem"
+
+Environment = dict[str, pulumi.Input[str]]
+
+
+class Environments:
+    """What each function is told, from the configuration and from what was made before it."""
+
+    def __init__(
+        self,
+        *,
+        names: Names,
+        config: Config,
+        database: Database,
+        sessions: Sessions,
+        api_url: pulumi.Output[str],
+        video_migrations: VideoMigrationQueue,
+    ) -> None:
+        self._names, self._config = names, config
+        self._database, self._sessions = database, sessions
+        self._api_url, self._video_migrations = api_url, video_migrations
+
+    def of(self, spec: FunctionSpec) -> Environment:
+        environment: Environment = {
+            "STACK": self._names.stack,
+            "POWERTOOLS_SERVICE_NAME": str(spec.id),
+            "POWERTOOLS_METRICS_NAMESPACE": "Rendio",
+            "POWERTOOLS_LOG_LEVEL": self._config.functions.log_level,
+        }
+        if spec.uses_database:
+            environment |= self._database_of(spec.id)
+        return environment | self._own(spec.id)
+
+    def _database_of(self, function: FunctionId) -> Environment:
+        return {
+            "DATABASE_HOST": self._database.address,
+            "DATABASE_PORT": self._database.port.apply(str),
+            "DATABASE_NAME": DATABASE_NAME,
+            "DATABASE_USER": self._names.login(function),
+            "DATABASE_SSLMODE": self._config.database.sslmode,
+            "PGSSLROOTCERT": RDS_CERTIFICATES,
+        }
+
+    def _own(self, function: FunctionId) -> Environment:
+        images_bucket, maximum = self._names.images_bucket, str(self._config.storage.image_max_bytes)
+        match function:
+            case FunctionId.DEVICE_CHECK:
+                return self._device_check()
+            case FunctionId.SESSION_AUTHORIZER:
+                return {
+                    "SESSION_ISSUER": self._sessions.issuer,
+                    "SESSION_AUDIENCE": self._names.prefix,
+                    "SESSION_KEYS": self._session_keys(),
+                }
+            case FunctionId.SESSION_ISSUER:
+                return {"SESSION_ISSUER": self._sessions.issuer, "SESSION_KEYS": self._session_keys()}
+            case FunctionId.UPLOAD_IMAGE:
+                return {
+                    "IMAGES_BUCKET": images_bucket,
+                    "USER_STORAGE_ROLE_ARN": self._names.arn.role(self._names.user_storage_role),
+                    "IMAGE_MAX_BYTES": maximum,
+                    "IMAGE_UPLOAD_SECONDS": str(IMAGE_UPLOAD_SECONDS),
+                }
+            case FunctionId.VIEW_IMAGE:
+                return {
+                    "IMAGES_BUCKET": images_bucket,
+                    "USER_STORAGE_ROLE_ARN": self._names.arn.role(self._names.user_storage_role),
+                    "IMAGE_URL_SECONDS": str(IMAGE_URL_SECONDS),
+                }
+            case FunctionId.UPLOAD_IMAGE_DIRECT:
+                return {
+                    "IMAGES_BUCKET": images_bucket,
+                    "USER_IMAGE_WRITER_ROLE_ARN": self._names.arn.role(self._names.user_image_writer_role),
+                }
+            case FunctionId.UPLOAD_IMAGE_ANONYMOUS:
+                return {"IMAGES_BUCKET": images_bucket, "IMAGE_URL_SECONDS": str(IMAGE_URL_SECONDS)}
+            case FunctionId.INSPECT_IMAGE:
+                return {
+                    "IMAGES_BUCKET": images_bucket,
+                    "IMAGE_MAX_BYTES": maximum,
+                    "IMAGE_UPLOAD_SECONDS": str(IMAGE_UPLOAD_SECONDS),
+                }
+            case FunctionId.SUBMIT_VIDEO:
+                return {
+                    **self._generator(),
+                    "IMAGES_BUCKET": images_bucket,
+                    "USER_STORAGE_ROLE_ARN": self._names.arn.role(self._names.user_storage_role),
+                    "FAL_STORAGE_URL": self._config.generator.storage_url,
+                    "FAL_RESULT_DAYS": str(self._config.generator.result_days),
+                    "WEBHOOK_URL": self._api_url.apply(lambda url: f"{url}{WEBHOOK_PATH}"),
+                }
+            case FunctionId.VIEW_VIDEO:
+                migration = self._config.video_migration
+                return {
+                    **self._generator(),
+                    **self._video_migration_queue(),
+                    "VIDEOS_BUCKET": self._names.videos_bucket,
+                    "USER_STORAGE_ROLE_ARN": self._names.arn.role(self._names.user_storage_role),
+                    "VIDEO_URL_SECONDS": str(VIDEO_URL_SECONDS),
+                    "FAL_RESULT_DAYS": str(self._config.generator.result_days),
+                    "VIDEO_MIGRATION_MODE": migration.mode,
+                    "VIDEO_MIGRATION_INLINE_SECONDS": str(migration.inline_seconds),
+                    "VIDEO_MIGRATION_FUNCTION": self._names.function(FunctionId.MIGRATE_VIDEO),
+                }
+            case FunctionId.DELETE_VIDEO:
+                return {
+                    "VIDEOS_BUCKET": self._names.videos_bucket,
+                    "USER_VIDEO_REMOVER_ROLE_ARN": self._names.arn.role(self._names.user_video_remover_role),
+                }
+            case FunctionId.FAL_WEBHOOK:
+                return {
+                    **self._generator(),
+                    **self._video_migration_queue(),
+                    "FAL_JWKS_URL": self._config.generator.jwks_url,
+                    "FAL_WEBHOOK_USER_ID": self._config.generator.webhook_user_id,
+                    "FAL_RESULT_DAYS": str(self._config.generator.result_days),
+                }
+            case FunctionId.SWEEP_VIDEOS:
+                return {
+                    **self._generator(),
+                    **self._video_migration_queue(),
+                    **self._video_migration_seconds(),
+                    "VIDEOS_BUCKET": self._names.videos_bucket,
+                    "FAL_RESULT_DAYS": str(self._config.generator.result_days),
+                }
+            case FunctionId.MIGRATE_VIDEO:
+                return {
+                    **self._video_migration_queue(),
+                    **self._video_migration_seconds(),
+                    "VIDEOS_BUCKET": self._names.videos_bucket,
+                    "VIDEO_ORIGINS": json.dumps(self._config.generator.video_origins),
+                    "VIDEO_MAX_BYTES": str(self._config.storage.video_max_bytes),
+                }
+            case FunctionId.BACKFILL_VIDEOS:
+                return self._video_migration_queue()
+            case FunctionId.MAKE_THUMBNAIL:
+                return {"VIDEOS_BUCKET": self._names.videos_bucket}
+            case FunctionId.DATABASE_ADMIN:
+                return {"DATABASE_MASTER_SECRET_ARN": self._database.master_secret_arn}
+            case _:
+                return {}
+
+    def _device_check(self) -> Environment:
+        check, sessions = self._config.device_check, self._config.sessions
+        return {
+            "SESSION_ISSUER": self._sessions.issuer,
+            "SESSION_AUDIENCE": self._names.prefix,
+            "SESSION_LIFETIME_SECONDS": str(sessions.lifetime_hours * SECONDS_AN_HOUR),
+            "SESSION_SIGNING_KEY_ID": self._sessions.signing_key_id,
+            "SESSION_SIGNING_KEY_ARN": self._sessions.signing_key_arn,
+            "APPLE_DEVICECHECK_URL": check.apple_url,
+            "APPLE_TEAM_ID": check.team_id,
+            "APPLE_SECRET": self._names.secret("apple-devicecheck"),
+            "DEVICE_HASH_SECRET": self._names.secret("device-hash-keys"),
+            "FREE_CREDITS": str(check.free_credits),
+        }
+
+    def _generator(self) -> Environment:
+        return {"FAL_QUEUE_URL": self._config.generator.queue_url, "FAL_SECRET": self._names.secret("fal")}
+
+    def _video_migration_queue(self) -> Environment:
+        return {"VIDEO_MIGRATION_QUEUE_URL": self._video_migrations.url}
+
+    def _video_migration_seconds(self) -> Environment:
+        migration = self._config.video_migration
+        return {
+            "VIDEO_MIGRATION_DOWNLOAD_SECONDS": str(migration.download_seconds),
+            "VIDEO_MIGRATION_UPLOAD_SECONDS": str(migration.upload_seconds),
+            "VIDEO_MIGRATION_TOTAL_SECONDS": str(migration.total_seconds),
+            "VIDEO_MIGRATION_RETRY_SECONDS": str(migration.retry_seconds),
+        }
+
+    def _session_keys(self) -> pulumi.Output[str]:
+        return pulumi.Output.all(**self._sessions.key_arns).apply(lambda arns: json.dumps(arns, sort_keys=True))
