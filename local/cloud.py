@@ -169,7 +169,9 @@ class Cloud:
         self.stack.ensure()
         stack_config.write_config(
             self.state,
-            endpoints=stack_config.Endpoints(self.url, daemons.url(self._port("apple"))),
+            endpoints=stack_config.Endpoints(
+                self.url, *(daemons.url(self._port(name)) for name in ("apple", "fal", "fal_cdn"))
+            ),
             machine=stack_config.Machine.here(python.runtime),
             access_key=users.deployer.access_key,
         )

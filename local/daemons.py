@@ -14,7 +14,11 @@ from local.processes import Daemon
 from local.state import REGION, REPOSITORY, State
 
 LOCAL = REPOSITORY / "local"
-PORTS_OF = {"ministack": ("ministack",), "postgres-front": ("postgres",), "standins": ("apple", "fal", "pager")}
+PORTS_OF = {
+    "ministack": ("ministack",),
+    "postgres-front": ("postgres",),
+    "standins": ("apple", "fal", "fal_cdn", "pager"),
+}
 NAMES = tuple(PORTS_OF)
 
 
@@ -59,13 +63,18 @@ def all_of(state: State, ports: Mapping[str, int], python: LambdaPython) -> list
             "standins",
             (
                 sys.executable, "-m", "local.standins", "--state", str(state.root),
-                *(word for name in PORTS_OF["standins"] for word in (f"--{name}-port", str(ports[name]))),
+                *(word for name in PORTS_OF["standins"] for word in (_flag(name), str(ports[name]))),
             ),
             environment.daemon(state),
             ready=lambda: all(listens(ports[name]) for name in PORTS_OF["standins"]),
             sources=(LOCAL / "standins",),
         ),
     ]  # fmt: skip
+
+
+def _flag(port: str) -> str:
+    """The argument that names a stand-in's port: `fal_cdn` has `--fal-cdn-port`."""
+    return f"--{port.replace('_', '-')}-port"
 
 
 def listens(port: int) -> bool:

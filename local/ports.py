@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from local.errors import LocalError
 from local.state import State, read_json, write_json
 
-NAMES = ("ministack", "postgres", "apple", "fal", "pager")
+NAMES = ("ministack", "postgres", "apple", "fal", "pager", "fal_cdn")
 
 # Below the ranges that Linux (32768-) and macOS (49152-) hand to outgoing connections, which would
 # otherwise sit on a stored port now and then.

@@ -60,6 +60,8 @@ class Endpoints:
 
     aws: str
     apple: str
+    fal: str
+    fal_cdn: str
 
 
 def effective(
@@ -77,6 +79,14 @@ def effective(
     device_check = config.get("rendio:device_check")
     if isinstance(device_check, dict):
         device_check["apple_url"] = endpoints.apple
+    generator = config.get("rendio:generator")
+    if isinstance(generator, dict):
+        generator.update(
+            queue_url=endpoints.fal,
+            storage_url=endpoints.fal,
+            jwks_url=f"{endpoints.fal}/.well-known/jwks.json",
+            video_origins=[endpoints.fal_cdn],
+        )
     functions = config.get("rendio:functions")
     if isinstance(functions, dict):
         functions.update(runtime=machine.runtime, architecture=machine.architecture, wheels=machine.wheels)

@@ -17,16 +17,19 @@ def main() -> None:
     """Serve the three stand-ins of one state folder."""
     parser = argparse.ArgumentParser(prog="python -m local.standins", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="the state folder, where the keys are kept")
-    for name in ("apple", "fal", "pager"):
+    for name in ("apple", "fal", "fal-cdn", "pager"):
         parser.add_argument(f"--{name}-port", type=int, required=True)
     arguments = parser.parse_args()
     state = State(arguments.state.resolve())
+    folder = state.root / "standins" / "videos"
+    fal = Fal(keys.fal(state), keys.fal_webhook(state), keys.fal_user_id(state), folder, arguments.fal_cdn_port)
     serve(
         {
             arguments.apple_port: Apple(keys.apple(state), keys.team_id(state)).application(),
-            arguments.fal_port: Fal(keys.fal(state), keys.fal_webhook(state)).application(),
+            arguments.fal_port: fal.application(),
             arguments.pager_port: Pager().application(),
-        }
+        },
+        fal.listeners,
     )
 
 

@@ -59,6 +59,9 @@ class Faults:
                 return fault
         return None
 
+    def clear(self) -> None:
+        self._programmed.clear()
+
     async def control(self, request: Request) -> Response:
         """`POST` adds a fault, or a list of them; `GET` lists those left; `DELETE` forgets them."""
         if request.method == "POST":
@@ -68,7 +71,7 @@ class Faults:
             except TypeError as error:
                 return JSONResponse({"error": str(error)}, status_code=400)
         elif request.method == "DELETE":
-            self._programmed.clear()
+            self.clear()
         return JSONResponse([asdict(fault) for fault in self._programmed])
 
 

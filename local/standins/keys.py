@@ -17,6 +17,9 @@ from local.errors import LocalError
 from local.stack_config import read
 from local.state import REPOSITORY, STACK, State, read_json
 
+# While the stack's config names no account.
+FAL_USER_ID = "rendioai-local"
+
 
 @dataclass(frozen=True, repr=False)
 class AppleKey:
@@ -61,15 +64,28 @@ def team_id(state: State) -> str:
     Raises:
         LocalError: no config names one.
     """
-    for path in (state.config, REPOSITORY / f"Pulumi.{STACK}.yaml"):
-        team = read(path).get("config", {}).get("rendio:device_check", {}).get("team_id")
-        if team:
-            return str(team)
+    team = _configured(state, "rendio:device_check", "team_id")
+    if team:
+        return team
     raise LocalError(
         "The stand-in for Apple does not know which team may ask.",
         why=f"Pulumi.{STACK}.yaml has no rendio:device_check with a team_id.",
         fix="Restore the file with git.",
     )
+
+
+def fal_user_id(state: State) -> str:
+    """The fal account that the stack's config names, whose call-backs are the product's own."""
+    return _configured(state, "rendio:generator", "webhook_user_id") or FAL_USER_ID
+
+
+def _configured(state: State, block: str, key: str) -> str:
+    """A value of the stack's config; empty when no config has it."""
+    for path in (state.config, REPOSITORY / f"Pulumi.{STACK}.yaml"):
+        value = read(path).get("config", {}).get(block, {}).get(key)
+        if value:
+            return str(value)
+    return ""
 
 
 def _stored(state: State) -> dict[str, Any]:

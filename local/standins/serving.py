@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
+from typing import Any, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
@@ -31,6 +31,12 @@ class _Server(uvicorn.Server):
         yield
 
 
+class Listening(Protocol):
+    """A server beside the HTTP applications, with a port of its own."""
+
+    def listening(self) -> AbstractAsyncContextManager[None]: ...
+
+
 def server(application: Starlette, port: int) -> uvicorn.Server:
     """A server of one stand-in on loopback. Access is not logged: paths of the pager are secrets."""
     return _Server(
@@ -47,12 +53,12 @@ def server(application: Starlette, port: int) -> uvicorn.Server:
     )
 
 
-def serve(applications: Mapping[int, Starlette]) -> None:
-    """Serve each application on its port until SIGTERM or SIGINT."""
-    asyncio.run(_serve([server(application, port) for port, application in applications.items()]))
+def serve(applications: Mapping[int, Starlette], listeners: Sequence[Listening] = ()) -> None:
+    """Serve each application on its port, and the listeners on theirs, until SIGTERM or SIGINT."""
+    asyncio.run(_until_told([server(application, port) for port, application in applications.items()], listeners))
 
 
-async def _serve(servers: list[uvicorn.Server]) -> None:
+async def _until_told(servers: Sequence[uvicorn.Server], listeners: Sequence[Listening]) -> None:
     def end() -> None:
         for one in servers:
             one.should_exit = True
@@ -60,4 +66,12 @@ async def _serve(servers: list[uvicorn.Server]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    await asyncio.gather(*(one.serve() for one in servers))
+    await run(servers, listeners)
+
+
+async def run(servers: Sequence[uvicorn.Server], listeners: Sequence[Listening]) -> None:
+    """Serve until each server was told to exit. Listeners come first: others hand out their addresses."""
+    async with AsyncExitStack() as stack:
+        for listener in listeners:
+            await stack.enter_async_context(listener.listening())
+        await asyncio.gather(*(one.serve() for one in servers))

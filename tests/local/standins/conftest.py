@@ -20,17 +20,20 @@ from starlette.applications import Starlette
 
 from local.standins import keys
 from local.standins.apple import Apple
-from local.standins.serving import server
+from local.standins.fal import Fal
+from local.standins.serving import Listening, run, server
 from local.state import State
 
 TEAM = "TESTTEAM01"
+# Whatever an answer holds.
+Json = Any
 
 
 @contextmanager
-def serving(application: Starlette) -> Iterator[str]:
-    """Serve an application on a thread; yields its URL."""
+def serving(application: Starlette, *listeners: Listening) -> Iterator[str]:
+    """Serve an application on a thread, and what listens beside it; yields the application's URL."""
     running = server(application, 0)
-    thread = threading.Thread(target=lambda: asyncio.run(running.serve()))
+    thread = threading.Thread(target=lambda: asyncio.run(run([running], listeners)))
     thread.start()
     deadline = time.monotonic() + 10
     while not running.started:
@@ -119,3 +122,61 @@ def serve() -> Iterator[Callable[[Starlette], httpx.Client]]:
     for context, client in reversed(opened):
         client.close()
         context.__exit__(None, None, None)
+
+
+@dataclass
+class FalClient:
+    """A caller of fal.ai with the right key, and what tells the stand-in how to go."""
+
+    http: httpx.Client
+    key: str
+    cdn: str
+
+    def submit(self, model: str = "/fal-ai/kling-video/v2/text-to-video", **settings: Any) -> Json:
+        return self._json(self.http.post(model, json={"prompt": "a canary", **settings}))
+
+    def submit_with_webhook(self, url: str, **settings: Any) -> Json:
+        return self._json(self.http.post("/fal-ai/ltx-video", json=settings, params={"fal_webhook": url}))
+
+    def complete(self, made: Json, **how: Any) -> Json:
+        return self._json(self.http.post(f"/_control/requests/{made['request_id']}/complete", json=how))
+
+    def video(self, made: Json) -> Json:
+        return self._json(self.http.get(made["response_url"]))["video"]
+
+    def completed(self, **how: Any) -> Json:
+        """The video of a generation that was just made."""
+        made = self.submit()
+        self.complete(made, **how)
+        return self.video(made)
+
+    def told(self, made: Json) -> Json:
+        """What the stand-in tells of a request."""
+        return self._json(self.http.get(f"/_control/requests/{made['request_id']}"))
+
+    def control(self, path: str, content: Any = None, *, method: str = "POST") -> Json:
+        return self._json(self.http.request(method, f"/_control/{path}", json={} if content is None else content))
+
+    @staticmethod
+    def _json(answer: httpx.Response) -> Json:
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+
+@pytest.fixture(scope="module")
+def served_fal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FalClient]:
+    state = State(tmp_path_factory.mktemp("fal"))
+    service = Fal(keys.fal(state), keys.fal_webhook(state), keys.FAL_USER_ID, state.root / "videos")
+    headers = {"Authorization": f"Key {keys.fal(state)}"}
+    with (
+        serving(service.application(), *service.listeners) as url,
+        httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=30) as http,
+    ):
+        yield FalClient(http, keys.fal(state), service.cdn.origin)
+
+
+@pytest.fixture
+def fal(served_fal: FalClient) -> FalClient:
+    """The service as after a start; starting it takes longer than a test."""
+    served_fal.control("reset")
+    return served_fal

@@ -1,4 +1,4 @@
-"""One process serves the three on their ports and ends at once when told to."""
+"""One process serves them on their ports and ends at once when told to."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def free_ports(count: int) -> list[int]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_process_serves_three_ports_and_ends_when_told(state: State, number: signal.Signals) -> None:
-    ports = free_ports(3)
-    named = zip(("apple", "fal", "pager"), ports, strict=True)
+def test_the_process_serves_four_ports_and_ends_when_told(state: State, number: signal.Signals) -> None:
+    ports = free_ports(4)
+    named = zip(("apple", "fal", "pager", "fal-cdn"), ports, strict=True)
     words = [word for name, port in named for word in (f"--{name}-port", str(port))]
     process = subprocess.Popen(
         [sys.executable, "-m", "local.standins", "--state", str(state.root), *words],
@@ -39,10 +39,12 @@ def test_the_process_serves_three_ports_and_ends_when_told(state: State, number:
     try:
         paths = ("/_control/requests", "/.well-known/jwks.json", "/calls")
         deadline = time.monotonic() + 20
-        for port, path in zip(ports, paths, strict=True):
+        for port, path in zip(ports, paths, strict=False):
             assert answers(f"http://127.0.0.1:{port}{path}", deadline)
-        process.send_signal(number)
-        assert process.wait(5) == 0
+        with socket.create_connection(("127.0.0.1", ports[3])):
+            # A connection that waits for ever keeps nobody.
+            process.send_signal(number)
+            assert process.wait(5) == 0
     finally:
         process.kill()
         output, _ = process.communicate()

@@ -18,6 +18,7 @@ COMMITTED: dict[str, Any] = {
         "aws:endpoints": [{"s3": "http://127.0.0.1:4566", "iam": "http://127.0.0.1:4566"}],
         "rendio:device_check": {"apple_url": "http://127.0.0.1:4570", "team_id": "ABCDE12345"},
         "rendio:functions": {"runtime": "python3.13", "architecture": "arm64", "wheels": "x", "log_days": 7},
+        "rendio:generator": {"queue_url": "http://127.0.0.1:4571", "webhook_user_id": "someone", "result_days": 7},
         "rendio:network": {"cidr": "10.0.0.0/16"},
     }
 }
@@ -25,7 +26,7 @@ MACHINE = Machine("python3.12", "x86_64", "x86_64-unknown-linux-gnu")
 
 
 def config(**more: Any) -> dict[str, Any]:
-    endpoints = Endpoints("http://127.0.0.1:1111", "http://127.0.0.1:2222")
+    endpoints = Endpoints(*(f"http://127.0.0.1:{port}" for port in (1111, 2222, 3333, 4444)))
     return effective(COMMITTED, endpoints=endpoints, machine=MACHINE, access_key="AK", previous=more)
 
 
@@ -37,6 +38,17 @@ def test_endpoints_apple_and_runtime_are_this_machines() -> None:
     assert values["rendio:functions"] == {
         "runtime": "python3.12", "architecture": "x86_64", "wheels": "x86_64-unknown-linux-gnu", "log_days": 7,
     }  # fmt: skip
+
+
+def test_the_generator_is_the_stand_in_and_its_videos_come_from_the_cdn_alone() -> None:
+    assert config()["config"]["rendio:generator"] == {
+        "queue_url": "http://127.0.0.1:3333",
+        "storage_url": "http://127.0.0.1:3333",
+        "jwks_url": "http://127.0.0.1:3333/.well-known/jwks.json",
+        "video_origins": ["http://127.0.0.1:4444"],
+        "webhook_user_id": "someone",
+        "result_days": 7,
+    }
 
 
 def test_everything_else_stays_as_committed() -> None:
