@@ -6,7 +6,19 @@ import json
 from typing import Any
 
 from local.provider.errors import Gone
-from local.provider.kind import Autoname, Call, Inputs, Observed, Resource, given, gone_if_missing, ignore_missing
+from local.provider.kind import (
+    Autoname,
+    Call,
+    Inputs,
+    Observed,
+    Resource,
+    given,
+    gone_if_missing,
+    ignore_missing,
+    tag_changes,
+    tag_outputs,
+    without_mark,
+)
 from local.provider.shapes import from_aws, to_aws
 from local.provider.twins import Own, Twin
 
@@ -134,21 +146,24 @@ class EventSourceMapping(Resource):
         "filterCriteria", "functionName",
     )  # fmt: skip
     twin = Twin("AWS::Lambda::EventSourceMapping")
-    handles = frozenset({"eventSourceArn", *_settable})
+    handles = frozenset({"eventSourceArn", "tags", *_settable})
 
     def create(self, call: Call, inputs: Inputs) -> str:
         made = call.client("lambda").create_event_source_mapping(
-            EventSourceArn=inputs["eventSourceArn"], **self._arguments(inputs)
+            EventSourceArn=inputs["eventSourceArn"], **given(Tags=inputs.get("tags")), **self._arguments(inputs)
         )
         return str(made["UUID"])
 
     def read(self, call: Call, identifier: str, known: Inputs) -> Observed:
         with gone_if_missing():
             found = call.client("lambda").get_event_source_mapping(UUID=identifier)
+            tags = call.client("lambda").list_tags(Resource=found["EventSourceMappingArn"])["Tags"]
         arn = found["FunctionArn"]
         name = str(known.get("functionName") or arn)
         return {
             "uuid": identifier,
+            "arn": found["EventSourceMappingArn"],
+            **tag_outputs(without_mark(tags)),
             "eventSourceArn": found["EventSourceArn"],
             "functionArn": arn,
             "functionName": name if arn in (name, f"{arn.rpartition(':')[0]}:{name}") else arn,
@@ -162,8 +177,14 @@ class EventSourceMapping(Resource):
         }
 
     def update(self, call: Call, identifier: str, old: Inputs, new: Inputs) -> None:
+        aws = call.client("lambda")
         with gone_if_missing():
-            call.client("lambda").update_event_source_mapping(UUID=identifier, **self._arguments(new))
+            changed = aws.update_event_source_mapping(UUID=identifier, **self._arguments(new))
+            removed, added = tag_changes(old, new)
+            if removed:
+                aws.untag_resource(Resource=changed["EventSourceMappingArn"], TagKeys=removed)
+            if added:
+                aws.tag_resource(Resource=changed["EventSourceMappingArn"], Tags=added)
 
     def delete(self, call: Call, identifier: str, known: Inputs) -> None:
         with ignore_missing():

@@ -62,8 +62,8 @@ COMPUTE: dict[str, Case] = {
     "source": Case(
         "aws:lambda/eventSourceMapping:EventSourceMapping",
         lambda w: {"eventSourceArn": w["queue"]["arn"], "functionName": w["function"]["arn"], "batchSize": 5,
-                   "functionResponseTypes": ["ReportBatchItemFailures"]},
-        {"batchSize": 3},
+                   "functionResponseTypes": ["ReportBatchItemFailures"], "tags": TAGS},
+        {"batchSize": 3, **CHANGED_TAGS},
         {"eventSourceArn": "arn:aws:sqs:us-east-1:000000000000:other"},
     ),
     "alias": Case(
