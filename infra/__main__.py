@@ -13,6 +13,7 @@ if __name__ == "__main__":
 
 import pulumi
 
+from infra.access_expected import expected_file
 from infra.access_model import AccessModelInput
 from infra.api import Api, Routes
 from infra.config import Config, load_config
@@ -101,6 +102,11 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
 if __name__ == "__main__":
     stack_config = load_config()  # offline; every mistake reported at once, before anything is touched
     stack_model = AccessModelInput.of(stack_config.stack)
-    stack_packages = ZipPackages(stack_config.functions, generated=stack_model.generated_files())
+    stack_names = Names.of(stack_config)
+    generated = {
+        **stack_model.generated_files(),
+        **expected_file(stack_names, stack_model, Documents(stack_names.context())),
+    }
+    stack_packages = ZipPackages(stack_config.functions, generated=generated)
     for output, value in back_end(stack_config, stack_model, stack_packages).items():
         pulumi.export(output, value)

@@ -55,5 +55,5 @@ CATALOGUE = (
         "database",
         publish=True,  # the invocation names the version it was made for, so that old code never applies a new model
     ),
-    FunctionSpec(FunctionId.ACCESS_DRIFT, "Compares the database with the access model", 60, 512, "database"),
+    FunctionSpec(FunctionId.ACCESS_DRIFT, "Compares database and buckets with the access model", 60, 512, "database"),
 )

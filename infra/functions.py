@@ -154,6 +154,7 @@ class Functions(pulumi.ComponentResource):
             FunctionId.SWEEP_VIDEOS: [*storage.videos.ready, *secrets.ready],
             FunctionId.MIGRATE_VIDEO: storage.videos.ready,
             FunctionId.MAKE_THUMBNAIL: storage.videos.ready,
+            FunctionId.ACCESS_DRIFT: [*storage.images.ready, *storage.videos.ready],
         }
         self._functions = {
             spec.id: Function(

@@ -39,7 +39,7 @@ RUNS = (
     ),
     Run(
         "access-drift",
-        "Compares the database with its access model",
+        "Compares the database and the buckets with the access model",
         FunctionId.ACCESS_DRIFT,
         "rate(1 hour)",
         {},

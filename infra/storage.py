@@ -13,6 +13,14 @@ from policies.model.documents import Documents
 
 HOURS_A_DAY = 24
 UNFINISHED_UPLOAD_DAYS = 1
+# Both in the words of S3's API; access_drift compares with them.
+PUBLIC_ACCESS_BLOCK = {
+    "BlockPublicAcls": True,
+    "BlockPublicPolicy": True,
+    "IgnorePublicAcls": True,
+    "RestrictPublicBuckets": True,
+}
+OWNERSHIP = "BucketOwnerEnforced"
 # S3 counts these from the day a version became noncurrent; uploads and anonymous images are nobody's record.
 TRANSIENT_NONCURRENT_DAYS = 1
 
@@ -60,15 +68,13 @@ class UserBucket(pulumi.ComponentResource):
         block = aws.s3.BucketPublicAccessBlock(
             resource_name,
             bucket=name,
-            block_public_acls=True,
-            block_public_policy=True,
-            ignore_public_acls=True,
-            restrict_public_buckets=True,
+            block_public_acls=PUBLIC_ACCESS_BLOCK["BlockPublicAcls"],
+            block_public_policy=PUBLIC_ACCESS_BLOCK["BlockPublicPolicy"],
+            ignore_public_acls=PUBLIC_ACCESS_BLOCK["IgnorePublicAcls"],
+            restrict_public_buckets=PUBLIC_ACCESS_BLOCK["RestrictPublicBuckets"],
             opts=child,
         )
-        aws.s3.BucketOwnershipControls(
-            resource_name, bucket=name, rule={"object_ownership": "BucketOwnerEnforced"}, opts=child
-        )
+        aws.s3.BucketOwnershipControls(resource_name, bucket=name, rule={"object_ownership": OWNERSHIP}, opts=child)
         encryption = aws.s3.BucketServerSideEncryptionConfiguration(
             resource_name,
             bucket=name,

@@ -115,7 +115,23 @@ select p.oid::regprocedure::text, jsonb_build_object('security_definer', p.prose
 from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
 where p.prokind in ('f', 'p') and {_OWN_SCHEMAS}"""
 
+_CONSTRAINTS = f"""
+select pg_catalog.format('%s.%I', k.conrelid::regclass, k.conname), to_jsonb(pg_catalog.pg_get_constraintdef(k.oid))
+from pg_catalog.pg_constraint k join pg_catalog.pg_namespace n on n.oid = k.connamespace
+where k.conrelid <> 0 and {_OWN_SCHEMAS}"""
+
+_TRIGGERS = f"""
+select pg_catalog.format('%s.%I', t.tgrelid::regclass, t.tgname),
+  jsonb_build_object('enabled', t.tgenabled, 'definition', pg_catalog.pg_get_triggerdef(t.oid))
+from pg_catalog.pg_trigger t join pg_catalog.pg_class c on c.oid = t.tgrelid
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace where not t.tgisinternal and {_OWN_SCHEMAS}
+union all
+select pg_catalog.format('%s.%I', r.ev_class::regclass, r.rulename), to_jsonb(pg_catalog.pg_get_ruledef(r.oid))
+from pg_catalog.pg_rewrite r join pg_catalog.pg_class c on c.oid = r.ev_class
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace where {_OWN_SCHEMAS}"""
+
 _QUERIES = {
+    "constraint": _CONSTRAINTS,
     "default privileges": _DEFAULT_PRIVILEGES,
     "function": _FUNCTIONS,
     "grant": _GRANTS,
@@ -125,6 +141,7 @@ _QUERIES = {
     "role": _ROLES,
     "row-level security": _ROW_SECURITY,
     "setting": _SETTINGS,
+    "trigger": _TRIGGERS,
 }
 
 

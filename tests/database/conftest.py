@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.database.scene import Database, Person, database_in
+from tests.local.ministack.emulator import Emulator
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +33,12 @@ def tmp_database(tmp_path: Path) -> Iterator[Database]:
     """A database of the test's own, to change for good."""
     with database_in(tmp_path / "state") as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """The local AWS, its IAM enforced."""
+    running = Emulator(tmp_path_factory.mktemp("emulator"))
+    running.start()
+    yield running
+    running.end()

@@ -14,6 +14,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
+from lambdas.access_drift.expected import ExpectedDatabase
 from lambdas.database_admin.adapters import read_package
 from lambdas.database_admin.logic import Applied, apply
 from lambdas.database_admin.plan import Package, Plan, canonical, digest
@@ -47,6 +48,12 @@ def packaged(model: Mapping[str, Any] | None = None, *, versions: Mapping[str, s
         path.stem: path.read_text(encoding="utf-8") for path in (FUNCTION_FOLDER / "schema_versions").glob("[0-9]*.sql")
     }
     return Package(rendered, {**files, **(versions or {})})
+
+
+def expected_database(package: Package | None = None) -> ExpectedDatabase:
+    """What a deployment of `package` gives the drift check to compare the database with."""
+    model = (package or packaged()).model
+    return ExpectedDatabase(model, digest(canonical(model)), MASTER)
 
 
 def plan_for(package: Package, *, stack: str = STACK) -> Plan:
@@ -202,6 +209,6 @@ def database_in(folder: Path) -> Iterator[Database]:
 
 
 __all__ = [
-    "COMMITTED", "Database", "Person", "database_in", "instance_in", "packaged", "plan_for",
+    "COMMITTED", "Database", "Person", "database_in", "expected_database", "instance_in", "packaged", "plan_for",
     "read_package", "set_claims",
 ]  # fmt: skip

@@ -13,13 +13,24 @@ import pytest
 from pytest_httpserver import HTTPServer
 
 from lambdas.access_drift import handler as access_drift
+from lambdas.access_drift.expected import Expected
 from lambdas.database_admin import adapters, handler
 from lambdas.database_admin.plan import PlanRefused
 from lambdas.database_admin.steps import ApplyFailed
 from lambdas.runtime import clients
 from lambdas.runtime.secrets import Secret
 from policies.model.postgres import render_postgres_model
-from tests.database.scene import COMMITTED, FUNCTION_FOLDER, MASTER, STACK, Database, instance_in, packaged, plan_for
+from tests.database.scene import (
+    COMMITTED,
+    FUNCTION_FOLDER,
+    MASTER,
+    STACK,
+    Database,
+    expected_database,
+    instance_in,
+    packaged,
+    plan_for,
+)
 from tests.local.postgres.doors import Judge, RunningFront
 
 CANARY = "master-pw"
@@ -43,6 +54,7 @@ def doors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningFr
         shutil.copytree(FUNCTION_FOLDER / "schema_versions", folder / "schema_versions")
         (folder / "model.json").write_text(json.dumps(render_postgres_model(STACK)))
         monkeypatch.setattr(adapters, "FOLDER", folder)
+        monkeypatch.setattr(access_drift, "_expected", lambda: Expected(expected_database(), buckets={}))
         monkeypatch.setattr(clients, "rds", Signer)
         monkeypatch.setattr(Secret, "value", lambda *_, **__: {"username": MASTER, "password": CANARY})
         for name, value in {
