@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -28,6 +28,8 @@ class Applied:
     model_digest: str
     snapshot_digest: str
     schema_versions: list[str]
+    was_repeated: bool = field(default=False, compare=False)
+    """The same version of this function had applied the same plan, and nothing was changed since: no deployment."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -37,11 +39,12 @@ class Applied:
         }
 
 
-def apply(plan: Plan, package: Package, connection: Connection) -> Applied:
+def apply(plan: Plan, package: Package, connection: Connection, *, applied_by: str = "") -> Applied:
     """Apply `plan` in one transaction, under a lock, and store what the catalog says afterwards.
 
     Args:
         connection: as the master, in autocommit mode.
+        applied_by: the published version of this function.
 
     Raises:
         ApplyFailed: with the step and Postgres's own words; nothing was changed.
@@ -53,19 +56,31 @@ def apply(plan: Plan, package: Package, connection: Connection) -> Applied:
         with step("waiting for other deployments"):
             connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
         connection.execute(f"set local lock_timeout = '{TABLE_LOCK_SECONDS}s'")
+        before = take_snapshot(connection)
+        connection.execute("set local search_path = pg_catalog")
         new = apply_versions(connection, package.schema_versions)
         apply_model(connection, plan.model)
         record_versions(connection, package.schema_versions, new)
         snapshot = take_snapshot(connection)
         require_safe(snapshot, plan.model)
-        _store(connection, plan, snapshot)
-    return Applied(plan.model_digest, digest(canonical(snapshot)), sorted(package.schema_versions))
+        was_repeated = before == snapshot and _is_recorded(connection, plan, applied_by)
+        _store(connection, plan, snapshot, applied_by)
+    return Applied(plan.model_digest, digest(canonical(snapshot)), sorted(package.schema_versions), was_repeated)
 
 
-def _store(connection: psycopg.Connection[Any], plan: Plan, snapshot: Snapshot) -> None:
+def _is_recorded(connection: Connection, plan: Plan, applied_by: str) -> bool:
+    with step("reading the record of the access model"):
+        found = connection.execute(
+            "select from rendio.access_model where digest = %s and applied_by = %s", (plan.model_digest, applied_by)
+        )
+        return found.fetchone() is not None
+
+
+def _store(connection: psycopg.Connection[Any], plan: Plan, snapshot: Snapshot, applied_by: str) -> None:
     with step("record of the access model"):
         connection.execute(
-            "insert into rendio.access_model (digest, snapshot) values (%s, %s) on conflict (singleton) "
-            "do update set digest = excluded.digest, snapshot = excluded.snapshot, applied_at = now()",
-            (plan.model_digest, json.dumps(snapshot)),
+            "insert into rendio.access_model (digest, snapshot, applied_by) values (%s, %s, %s) "
+            "on conflict (singleton) do update set digest = excluded.digest, snapshot = excluded.snapshot, "
+            "applied_by = excluded.applied_by, applied_at = now()",
+            (plan.model_digest, json.dumps(snapshot), applied_by),
         )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -141,3 +143,34 @@ def test_a_failing_deployment_says_what_postgres_said(doors: RunningFront, monke
 def test_the_fixture_of_other_levels_is_this_database(database: Database) -> None:
     with database.connect("me") as connection:
         assert connection.execute("select current_user as name").fetchone() == {"name": "rendio_local_me"}
+
+
+def metrics_of(capfd: pytest.CaptureFixture[str]) -> dict[str, float]:
+    """The last line of metrics that was printed."""
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines() if '"_aws"' in line]
+    return {name: value[0] for name, value in lines[-1].items() if isinstance(value, list)}
+
+
+def test_what_invokes_the_admin_and_is_no_deployment_is_counted(
+    doors: RunningFront, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def counted(what: dict[str, Any], version: str, *, fails: bool = False) -> float:
+        context = SimpleNamespace(aws_request_id="1", function_version=version)
+        with pytest.raises(PlanRefused) if fails else nullcontext():
+            handler.handler(what, context)
+        metrics = metrics_of(capfd)
+        assert metrics["DatabaseAdminInvocations"] == 1
+        return metrics["DatabaseAdminInvocationsUnplanned"]
+
+    assert counted(event(), "1") == 0  # the first deployment
+    assert counted(event(), "2") == 0  # new code, the same model
+    assert counted(event(), "2") == 1  # the same again, with nothing to do
+    token = Signer().generate_db_auth_token(DBHostname="127.0.0.1", Port=doors.port, DBUsername=MASTER)
+    with doors.connect(MASTER, token) as connection:
+        connection.execute("drop policy images_select_own on public.images")
+    assert counted(event(), "2") == 0  # the deployment is replaced, to mend what was changed by hand
+    assert counted(event(), "$LATEST") == 1
+    assert counted({"stack": "local"}, "2", fails=True) == 1
+    other = event()
+    other["model"]["policies"].pop("public.images.images_select_own")
+    assert counted(other, "2", fails=True) == 1
