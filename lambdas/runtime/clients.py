@@ -24,6 +24,23 @@ _OBJECTS = Config(
     signature_version="s3v4",
     s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
 )
+# A whole video goes out in one request, once: what streams through cannot be sent again. Who sends it keeps the time
+# himself; these only end what he gave up (over plain http, `connect_timeout` holds for sending, too). Nothing is hashed
+# for signature or checksum: a stream cannot be read twice, and TLS guards it.
+_STREAMS = _OBJECTS.merge(
+    Config(
+        connect_timeout=5,
+        read_timeout=15,
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        s3={
+            "addressing_style": "virtual",
+            "us_east_1_regional_endpoint": "regional",
+            "payload_signing_enabled": False,
+        },
+    )
+)
 
 
 @cache
@@ -57,6 +74,12 @@ def rds() -> Any:
 @cache
 def s3() -> Any:
     return boto3.client("s3", config=_OBJECTS)
+
+
+@cache
+def s3_streams() -> Any:
+    """S3 for whole videos, sent and read in pieces by several threads."""
+    return boto3.client("s3", config=_STREAMS)
 
 
 def s3_as(access_key: str, secret_key: str, session_token: str) -> Any:

@@ -1,0 +1,1 @@
+"""Video migration: a finished video goes from the generator's CDN into own storage."""
