@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
@@ -22,7 +22,7 @@ from lambdas.migrate_video.origins import Address, Origin, is_public
 
 _BUFFER_BYTES = 64 * 1024
 # The system's resolver cannot be interrupted. Look-ups that hang hold a thread each, and never more than these.
-_LOOKUPS_AT_ONCE = threading.BoundedSemaphore(8)
+_LOOK_UPS = threading.BoundedSemaphore(8)
 
 
 def look_up(host: str, port: int) -> Sequence[str]:
@@ -52,11 +52,12 @@ def certificates() -> ssl.SSLContext:
 
 @dataclass(frozen=True)
 class Network:
-    """How names are looked up, addresses dialled and certificates checked."""
+    """How names are looked up (how many at once), addresses dialled and certificates checked."""
 
     look_up: Callable[[str, int], Sequence[str]] = look_up
     connect: Callable[[Address, int, float], socket.socket] = connect
-    tls: Callable[[], ssl.SSLContext] = field(default=certificates)
+    tls: Callable[[], ssl.SSLContext] = certificates
+    look_ups: threading.BoundedSemaphore = _LOOK_UPS
 
 
 def open_connection(origin: Origin, allowance: Allowance, network: Network) -> Connection:
@@ -172,9 +173,9 @@ def _looked_up(origin: Origin, allowance: Allowance, network: Network) -> Sequen
         except (OSError, UnicodeError) as error:
             answer.put(OSError(type(error).__name__))
         finally:
-            _LOOKUPS_AT_ONCE.release()
+            network.look_ups.release()
 
-    if not _LOOKUPS_AT_ONCE.acquire(timeout=allowance.left()):
+    if not network.look_ups.acquire(timeout=allowance.left()):
         raise allowance.over()
     threading.Thread(target=ask, name="look-up", daemon=True).start()
     try:

@@ -35,6 +35,11 @@ class ObjectKey:
     bucket: str
     key: str
 
+    @property
+    def url(self) -> str:
+        """The plan's "URL of an object". It opens nothing: whoever may see the object gets a signed one."""
+        return f"s3://{self.bucket}/{self.key}"
+
 
 def upload_to_storage(
     pieces: Iterable[bytes | bytearray], *, size: int, to: ObjectKey, client: Any, allowance: Allowance

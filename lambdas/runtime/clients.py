@@ -27,7 +27,7 @@ _OBJECTS = Config(
 # A whole video goes out in one request, once: what streams through cannot be sent again. Who sends it keeps the time
 # himself; these only end what he gave up (over plain http, `connect_timeout` holds for sending, too). Nothing is hashed
 # for signature or checksum: a stream cannot be read twice, and TLS guards it.
-_STREAMS = _OBJECTS.merge(
+STREAMS = _OBJECTS.merge(
     Config(
         connect_timeout=5,
         read_timeout=15,
@@ -79,7 +79,7 @@ def s3() -> Any:
 @cache
 def s3_streams() -> Any:
     """S3 for whole videos, sent and read in pieces by several threads."""
-    return boto3.client("s3", config=_STREAMS)
+    return boto3.client("s3", config=STREAMS)
 
 
 def s3_as(access_key: str, secret_key: str, session_token: str) -> Any:
