@@ -7,8 +7,9 @@ import json
 from starlette.responses import JSONResponse, Response
 
 
-def refused(status: int, detail: object, error_type: str = "bad_request") -> Response:
-    return JSONResponse({"detail": detail, "error_type": error_type}, status, headers={"X-Fal-Error-Type": error_type})
+def refused(status: int, detail: object, error_type: str = "bad_request", **headers: str) -> Response:
+    headers = {"X-Fal-Error-Type": error_type, **headers}
+    return JSONResponse({"detail": detail, "error_type": error_type}, status, headers=headers)
 
 
 def lifetime(header: str | None) -> int | None:

@@ -69,13 +69,15 @@ PASS = DownloadFault(kind="pass", times=None)
 
 @dataclass
 class DownloadFaults:
-    """The faults programmed: for one file, for whichever is asked for next, at random; in this order."""
+    """The faults programmed: for one result, for whichever is asked for next, at random; in this order."""
 
     for_all: list[DownloadFault] = field(default_factory=list)
     at_random: RandomFaults | None = None
 
     def next(self, file: StoredFile) -> DownloadFault:
-        """The fault for the download that just began, counted down."""
+        """The fault for the download that just began, counted down; uploads, which are for fal itself, have none."""
+        if not file.owner:
+            return PASS
         for programmed in (file.faults, self.for_all):
             if programmed:
                 fault = programmed[0]

@@ -55,8 +55,13 @@ class Image:
 
 @dataclass
 class Generation:
-    """One request in the queue."""
+    """One request in the queue.
 
+    Attributes:
+        number: requests count from 1.
+    """
+
+    number: int
     model: str
     settings: dict[str, Any] = field(repr=False)
     outcome: Outcome
@@ -113,9 +118,11 @@ class Generations:
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
         self._all: dict[str, Generation] = {}
+        self._count = 0
 
     def add(self, model: str, settings: dict[str, Any], *, webhook: str, lifetime_seconds: int) -> Generation:
-        made = Generation(model, settings, self._outcome(model), webhook, lifetime_seconds)
+        self._count += 1
+        made = Generation(self._count, model, settings, self._outcome(model), webhook, lifetime_seconds)
         self._all[made.id] = made
         return made
 
@@ -134,6 +141,7 @@ class Generations:
     def clear(self) -> None:
         for made in self.all():
             self.drop(made)
+        self._count = 0
 
     def _outcome(self, model: str) -> Outcome:
         for place, outcome in enumerate(self.outcomes):

@@ -69,7 +69,10 @@ class Queue:
         if not made.done:
             return refused(400, "Request is still in progress")
         if made.error:
-            return refused(422 if isinstance(made.detail, list) else 500, made.detail, made.error_type)
+            # A list is the model's own word on the request: the same request fails again.
+            if isinstance(made.detail, list):
+                return refused(422, made.detail, made.error_type, **{"X-Fal-Retryable": "false"})
+            return refused(500, made.detail, made.error_type)
         return JSONResponse(payload(made, self._cdn))
 
     async def cancel(self, request: Request) -> Response:

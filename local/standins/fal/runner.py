@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 from local.standins.fal.cdn import Cdn
 from local.standins.fal.files import marked
 from local.standins.fal.generations import Generation, Image, Outcome
+from local.standins.fal.loopback import client
 from local.standins.fal.videos import CONTENT_TYPE, Videos
 from local.standins.fal.webhooks import Webhooks
 from local.standins.pager import on_loopback
@@ -33,6 +34,7 @@ class Runner:
 
     def __init__(self, videos: Videos, cdn: Cdn, webhooks: Webhooks) -> None:
         self._videos, self._cdn, self._webhooks = videos, cdn, webhooks
+        self._client = client(FETCH_SECONDS)
         self._running: set[asyncio.Task[None]] = set()
 
     def start(self, made: Generation) -> None:
@@ -63,7 +65,7 @@ class Runner:
             for name, address in _pictures(made.settings):
                 image = Image(name)
                 made.images.append(image)
-                await _use(image, address)
+                await _use(self._client, image, address)
         except Unusable as unusable:
             made.error, made.error_type = str(unusable), "bad_request"
             made.detail = [
@@ -93,15 +95,15 @@ def _pictures(settings: dict[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
-async def _use(image: Image, address: object) -> None:
+async def _use(http: httpx.AsyncClient, image: Image, address: object) -> None:
     if not isinstance(address, str):
         raise Unusable("Input should be a valid string")
-    content = _decoded(address) if address.startswith("data:") else await _fetched(address)
+    content = _decoded(address) if address.startswith("data:") else await _fetched(http, address)
     image.fetched, image.bytes = True, len(content)
     image.format = await asyncio.to_thread(_format, content)
 
 
-async def _fetched(address: str) -> bytes:
+async def _fetched(http: httpx.AsyncClient, address: str) -> bytes:
     """The picture behind an address on this machine: no stand-in reaches further."""
     failed = Unusable("Failed to download the file. Please check if the URL is accessible and try again.")
     if not on_loopback(address):
@@ -110,8 +112,7 @@ async def _fetched(address: str) -> bytes:
     try:
         async with (
             asyncio.timeout(FETCH_SECONDS),
-            httpx.AsyncClient(timeout=FETCH_SECONDS, trust_env=False) as client,
-            client.stream("GET", address) as response,
+            http.stream("GET", address) as response,
         ):
             if response.status_code != 200:
                 raise failed

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import BaseModel, ConfigDict, Field
 
 from local.standins.fal.generations import Generation
+from local.standins.fal.loopback import client
 from local.standins.fal.webhook_delivery import Delivery
 from local.standins.pager import on_loopback
 
@@ -55,6 +56,7 @@ class Webhooks:
     ) -> None:
         self._first, self._signing = signing, signing
         self._user_id, self._content = user_id, content
+        self._client = client(FIRST_TRY_SECONDS)
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self.published = PublishedKeys()
         self.holding = False
@@ -91,8 +93,7 @@ class Webhooks:
         if self.holding:
             self.held.append((made, delivery))
             return
-        await asyncio.sleep(delivery.delay_ms / 1000)
-        await asyncio.gather(*(self._until_taken(made, delivery) for _ in range(delivery.copies)))
+        await asyncio.gather(*(self._until_taken(made, delivery, copy) for copy in range(delivery.copies)))
 
     async def send(self, made: Generation, delivery: Delivery) -> list[int | None]:
         """Send now, `copies` times side by side, without retries; the statuses got, None where nobody answered."""
@@ -109,7 +110,9 @@ class Webhooks:
             random.Random(seed).shuffle(sending)  # noqa: S311 - repeatable is what it must be
         return [await self._once(made, delivery) for made, delivery in sending]
 
-    async def _until_taken(self, made: Generation, delivery: Delivery) -> None:
+    async def _until_taken(self, made: Generation, delivery: Delivery, copy: int) -> None:
+        lot = random.Random(f"{made.number}/{copy}")  # noqa: S311 - repeatable is what it must be
+        await asyncio.sleep((delivery.delay_ms + delivery.jitter_ms * lot.random()) / 1000)
         for retry in range(delivery.retries + 1):
             if retry:
                 await asyncio.sleep(delivery.retry_ms / 1000 * 2 ** (retry - 1))
@@ -121,9 +124,7 @@ class Webhooks:
         headers, body = self.message(made, delivery)
         async with self._at_once:
             try:
-                # No redirects, which could lead off loopback, and no proxy.
-                async with httpx.AsyncClient(timeout=FIRST_TRY_SECONDS, trust_env=False) as client:
-                    status = (await client.post(made.webhook, content=body, headers=headers)).status_code
+                status = (await self._client.post(made.webhook, content=body, headers=headers)).status_code
             except httpx.HTTPError:
                 status = None
         made.webhooks.append(status)
@@ -135,6 +136,8 @@ class Webhooks:
         content = self._content(made)
         if spoiled == "url" and content.get("payload"):
             content["payload"]["video"]["url"] = FOREIGN_URL
+        if spoiled == "payload_error":
+            content |= {"payload": None, "payload_error": "Response payload is not JSON serializable."}
         if spoiled == "body_id":
             content["request_id"] = content["gateway_request_id"] = str(uuid.uuid4())
         body = b"not JSON" if spoiled == "not_json" else json.dumps(content).encode()

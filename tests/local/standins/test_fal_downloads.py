@@ -17,6 +17,7 @@ import pytest
 
 from local.standins.fal.downloads import Kind
 from tests.local.standins.conftest import FalClient, Json
+from tests.local.standins.test_fal_queue import picture, upload
 
 SIZE = 300_000
 
@@ -179,6 +180,15 @@ def test_faults_can_be_programmed_before_the_submit_and_for_whoever_comes(fal: F
     assert [(raw.status, raw.header("retry-after")) for raw in refused] == [(429, ["7"])] * 2
     fal.control("downloads", method="DELETE")
     assert download(url).status == 200
+
+
+def test_faults_of_downloads_leave_fals_own_fetching_alone(fal: FalClient) -> None:
+    fal.control("downloads", {"kind": "empty", "times": None})
+    fal.control("downloads/random", {"rate": 1}, method="PUT")
+    made = fal.submit(image_url=upload(fal, picture()))
+    fal.complete(made)
+    assert fal.told(made)["error"] == ""
+    assert download(fal.video(made)["url"]).body == b""
 
 
 def test_a_fault_can_strike_at_a_byte(fal: FalClient, made: Json) -> None:

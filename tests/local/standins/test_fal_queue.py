@@ -20,9 +20,9 @@ MODEL = "/fal-ai/kling-video/v2/text-to-video"
 LIFETIME = "X-Fal-Object-Lifecycle-Preference"
 
 
-def picture(kind: str = "PNG") -> bytes:
+def picture(kind: str = "PNG", side: int = 16) -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (16, 16), "red").save(buffer, kind)
+    Image.effect_noise((side, side), 50).save(buffer, kind)
     return buffer.getvalue()
 
 
@@ -78,9 +78,12 @@ def test_without_the_key_nothing_is_done(fal: FalClient, path: str, authorizatio
 
 
 @pytest.mark.parametrize("header", ["3600", "{}", '{"expiration_duration_seconds": "1h"}', "not json"])
-def test_a_wrong_lifetime_is_refused(fal: FalClient, header: str) -> None:
-    refused = fal.http.post(MODEL, json={}, headers={LIFETIME: header})
+@pytest.mark.parametrize(("path", "name"), [(MODEL, LIFETIME), ("/storage/upload/initiate", "X-Fal-Object-Lifecycle")])
+def test_a_wrong_lifetime_is_refused(fal: FalClient, path: str, name: str, header: str) -> None:
+    body = {"file_name": "a.png", "content_type": "image/png"}
+    refused = fal.http.post(path, json=body, headers={name: header})
     assert (refused.status_code, refused.headers["x-fal-error-type"]) == (400, "bad_request")
+    assert fal.http.post(path, json=body, headers={name: '{"expiration_duration_seconds": 60}'}).status_code == 200
 
 
 def test_a_completed_generation_can_be_a_failure(fal: FalClient) -> None:
@@ -143,15 +146,20 @@ def test_a_picture_can_come_in_the_request_itself(fal: FalClient) -> None:
 @pytest.fixture
 def bad_pictures(fal: FalClient, httpserver: HTTPServer) -> dict[str, Any]:
     httpserver.expect_request("/403").respond_with_response(Response("expired", 403))
-    httpserver.expect_request("/moved").respond_with_response(Response("", 302, {"Location": upload(fal, picture())}))
+    httpserver.expect_request("/moved").respond_with_response(
+        Response(picture(), 302, {"Location": upload(fal, picture())})
+    )
+    httpserver.expect_request("/there").respond_with_response(Response(picture()))
     return {
         "not there": f"{fal.cdn}/files/unknown/a.png",
         "refused": httpserver.url_for("/403"),
         "redirect": httpserver.url_for("/moved"),
         "nobody listens": "http://127.0.0.1:1/a.png",
         "off the machine": "https://example.com/a.png",
+        # It would be answered: what is no loopback address is not asked.
+        "any address": f"http://0.0.0.0:{httpserver.port}/there",
         "no picture": upload(fal, b"GIF89a but no picture"),
-        "half a picture": upload(fal, picture("JPEG")[:300]),
+        "half a picture": upload(fal, picture("JPEG", 200)[:5000]),
         "a page": upload(fal, b"<svg xmlns='http://www.w3.org/2000/svg'/>"),
         "data without base64": "data:image/png,abc",
         "data that is no picture": "data:image/png;base64,AAAA",
@@ -166,7 +174,15 @@ def test_a_generation_fails_without_its_picture(fal: FalClient, bad_pictures: di
         assert (status["status"], status.get("error_type")) == ("COMPLETED", "bad_request"), why
         result = fal.http.get(made["response_url"])
         assert (result.status_code, result.json()["detail"][0]["loc"]) == (422, ["body", "image_url"]), why
+        assert result.headers["x-fal-retryable"] == "false", why
         assert str(address) not in result.text
+
+
+def test_a_picture_may_lie_anywhere_on_this_machine(fal: FalClient, httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/there").respond_with_response(Response(picture()))
+    made = fal.submit(tail_image_url=f"http://127.0.0.1:{httpserver.port}/there")
+    fal.complete(made)
+    assert [(image["field"], image["fetched"]) for image in fal.told(made)["images"]] == [("tail_image_url", True)]
 
 
 def test_an_upload_keeps_to_its_type_and_its_lifetime(fal: FalClient) -> None:

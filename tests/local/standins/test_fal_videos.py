@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import pytest
 
+from local import video_probe
 from local.standins.fal.videos import Videos
 from local.video_probe import probe
 from tests.local.standins.conftest import FalClient
@@ -66,3 +67,37 @@ def test_no_two_results_are_the_same_bytes(fal: FalClient, tmp_path: Path) -> No
         assert probe(tmp_path / name).codec == "h264"
         bodies.append(body)
     assert bodies[0] != bodies[1]
+
+
+@pytest.fixture(params=["ffprobe", "libav"])
+def looking(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """By ffprobe where there is a wheel of it, and by what stands in for it elsewhere."""
+    by = str(request.param) if video_probe.ffprobe() else "libav"
+    if by == "libav":
+        monkeypatch.setattr(video_probe, "ffprobe", lambda: None)
+    return by
+
+
+def test_both_ways_to_look_agree_at_an_address_too(fal: FalClient, looking: str) -> None:
+    found = probe(fal.completed(video_bytes=5_000_000)["url"])
+    assert (found.by, found.codec, found.width, found.height) == (looking, "h264", 640, 360)
+    assert found.container.startswith("mov,mp4")
+    assert found.seconds == pytest.approx(42, abs=1)
+
+
+def test_what_is_no_video_is_refused(videos: Videos, tmp_path: Path, looking: str) -> None:
+    whole = videos.of(1_000_000).read_bytes()
+    index = whole.index(b"moov")
+    for content in (
+        b"",
+        b"<!doctype html>" * 100,
+        whole[:1000],
+        whole.replace(b"moov", b"junk", 1),
+        whole[: index + 500],
+    ):
+        path = tmp_path / "video.mp4"
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="no video"):
+            probe(path)
+    path.write_bytes(whole)
+    assert probe(path).codec == "h264"

@@ -27,10 +27,12 @@ class Hook:
 
     url: str
     statuses: list[int] = field(default_factory=list)
+    at: list[float] = field(default_factory=list)
     received: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
     came: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
 
     def take(self, request: Request) -> Response:
+        self.at.append(time.monotonic())
         self.received.append((dict(request.headers), request.get_data()))
         status = self.statuses.pop(0) if self.statuses else 204
         self.came.release()
@@ -141,13 +143,44 @@ def test_a_rightly_signed_payload_can_name_a_foreign_address(fal: FalClient, hoo
     assert fal.video(made)["url"].startswith(fal.cdn)
 
 
+def test_a_rightly_signed_success_can_lack_its_payload(fal: FalClient, hook: Hook) -> None:
+    made = fal.submit_with_webhook(hook.url)
+    fal.complete(made)
+    fal.control(f"requests/{made['request_id']}/webhook", {"spoiled": "payload_error"})
+    headers, body = hook.received[1]
+    assert genuine(fal, headers, body, made["request_id"])
+    content = json.loads(body)
+    assert (content["status"], content["payload"]) == ("OK", None)
+    assert content["payload_error"]
+
+
+def test_copies_of_many_come_in_any_order(fal: FalClient, hook: Hook) -> None:
+    fal.control("outcomes", {"after_ms": 1, "times": None, "webhook": {"copies": 5, "jitter_ms": 500}})
+    ids = [fal.submit_with_webhook(hook.url)["request_id"] for _ in range(8)]
+    hook.wait(40)
+    assert sorted(hook.ids) == sorted(ids * 5)
+    last = [len(hook.ids) - 1 - hook.ids[::-1].index(one) for one in ids]
+    assert last != sorted(last)
+
+
 def test_a_generation_that_completes_by_itself_calls_back_until_it_is_taken(fal: FalClient, hook: Hook) -> None:
     hook.statuses = [500, 503]
-    fal.control("outcomes", {"after_ms": 1, "webhook": {"retry_ms": 10}})
+    fal.control("outcomes", {"after_ms": 1, "webhook": {"retry_ms": 100}})
     made = fal.submit_with_webhook(hook.url)
     hook.wait(3)
     assert hook.ids == [made["request_id"]] * 3
+    first, second, third = hook.at
+    assert second - first >= 0.1
+    assert third - second >= 0.2
     until(lambda: fal.told(made)["webhooks"] == [500, 503, 204])
+
+
+def test_a_cancelled_request_calls_nobody(fal: FalClient, hook: Hook) -> None:
+    fal.control("outcomes", [{"after_ms": 100}, {"after_ms": 300}])
+    cancelled, other = (fal.submit_with_webhook(hook.url) for _ in range(2))
+    assert fal.http.put(cancelled["cancel_url"]).status_code == 202
+    hook.wait()
+    assert hook.ids == [other["request_id"]]
 
 
 def test_tries_have_an_end(fal: FalClient, hook: Hook) -> None:
@@ -210,6 +243,8 @@ def test_after_a_rotation_the_old_key_is_gone(fal: FalClient, hook: Hook) -> Non
     assert not verifies(fal, *hook.received[0])
     fal.complete(made)
     assert genuine(fal, *hook.received[1], made["request_id"])
+    fal.control("reset")
+    assert published(fal) == before
 
 
 def test_the_keys_can_be_out_of_reach(fal: FalClient) -> None:

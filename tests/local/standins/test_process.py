@@ -65,3 +65,10 @@ def test_keys_are_made_once_and_readable_by_the_owner_alone(state: State) -> Non
     assert (first.key_id, first.private_pem) == (again.key_id, again.private_pem)
     assert (state.root / "standins" / "keys.json").stat().st_mode & 0o077 == 0
     assert first.private_pem not in repr(first)
+
+
+def test_call_backs_name_the_account_that_the_stacks_config_names(state: State) -> None:
+    assert keys.fal_user_id(state) == keys.FAL_USER_ID
+    state.root.mkdir(parents=True)
+    state.config.write_text("config:\n  rendio:generator:\n    webhook_user_id: somebody\n")
+    assert keys.fal_user_id(state) == "somebody"
