@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from infra.names import FunctionId
+from infra.packaging import MAXIMUM_MB
 
 
 @dataclass(frozen=True)
 class FunctionSpec:
-    """One function. Seconds and MB; `wheels` names lambdas/requirements/<wheels>.txt.
+    """One function. Seconds and MB; `wheels` names lambdas/requirements/<wheels>.txt, `maximum_mb` bounds its zip.
 
     A function that uses the database is in the VPC, and has a login and a certificate bundle; the others are not.
     """
@@ -21,6 +22,7 @@ class FunctionSpec:
     wheels: str
     uses_database: bool = True
     publish: bool = False
+    maximum_mb: int = MAXIMUM_MB
 
 
 # A request through the HTTP API has 30 s at most. Memory buys CPU: 1769 MB is one core, and images need it.

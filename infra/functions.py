@@ -24,7 +24,7 @@ from policies.model.documents import Documents
 class Packages(Protocol):
     """Builds the zip of a function (infra/packaging.py; tests give a stub)."""
 
-    def archive(self, function: str, *, wheels: str) -> pulumi.Archive: ...
+    def archive(self, function: str, *, wheels: str, maximum_mb: int) -> pulumi.Archive: ...
 
 
 class Function(pulumi.ComponentResource):
@@ -167,7 +167,7 @@ class Functions(pulumi.ComponentResource):
                 if spec.id is FunctionId.MIGRATE_VIDEO
                 else spec.timeout,
                 environment=environments.of(spec),
-                package=packages.archive(spec.id, wheels=spec.wheels),
+                package=packages.archive(spec.id, wheels=spec.wheels, maximum_mb=spec.maximum_mb),
                 network=network,
                 after=known_by_name.get(spec.id, []),
                 opts=pulumi.ResourceOptions(parent=self),

@@ -104,10 +104,10 @@ class ZipPackages:
         self._wheels = WheelCache(config, self._cache / "wheels")
         self._generated, self._root = generated, root
 
-    def archive(self, function: str, *, wheels: str) -> pulumi.Archive:
-        return pulumi.FileArchive(str(self.zip(function, wheels=wheels)))
+    def archive(self, function: str, *, wheels: str, maximum_mb: int) -> pulumi.Archive:
+        return pulumi.FileArchive(str(self.zip(function, wheels=wheels, maximum_mb=maximum_mb)))
 
-    def zip(self, function: str, *, wheels: str) -> Path:
+    def zip(self, function: str, *, wheels: str, maximum_mb: int = MAXIMUM_MB) -> Path:
         """The zip of `function`, with the packages of lambdas/requirements/<wheels>.txt.
 
         Raises:
@@ -124,8 +124,8 @@ class ZipPackages:
             files = {**dict(_packages(self._wheels.folder(requirements))), **own}
             _write_zip(path, files)
         size = path.stat().st_size
-        if size > MAXIMUM_MB * 1024 * 1024:
-            raise PackagingError(f"the zip of {function} has {size / 2**20:.1f} MB, more than {MAXIMUM_MB}: {path}")
+        if size > maximum_mb * 1024 * 1024:
+            raise PackagingError(f"the zip of {function} has {size / 2**20:.1f} MB, more than {maximum_mb}: {path}")
         return path
 
     def _sources(self, function: str) -> Iterator[tuple[PurePosixPath, bytes]]:

@@ -72,6 +72,11 @@ def test(state: State, arguments: Sequence[str]) -> int:
     return 0
 
 
+def chaos(arguments: Sequence[str]) -> int:
+    """Run the experiments of tests/chaos. 0 when every figure is met."""
+    return _run([sys.executable, "-m", "tests.chaos", *arguments])
+
+
 def proof(state: State) -> int:
     """Print the table of plan ids and the tests that prove them."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--proof", str(state.proof), "tests"]

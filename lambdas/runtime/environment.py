@@ -1,7 +1,7 @@
 """A function's settings: its environment variables, read once and checked whole.
 
-A settings class is a frozen dataclass; each field is the variable of its name in capitals. Known types: `str`, `int`
-and `dict[str, str]` (a JSON object).
+A settings class is a frozen dataclass; each field is the variable of its name in capitals. Known types: `str`, `int`,
+`dict[str, str]` (a JSON object) and `list[str]` (a JSON list).
 """
 
 from __future__ import annotations
@@ -51,14 +51,28 @@ def _parsed(text: str, kind: Any) -> Any:
         return int(text)
     if kind == dict[str, str]:
         return _string_map(text)
+    if kind == list[str]:
+        return _strings(text)
     raise TypeError(f"settings of type {kind} are not known")
 
 
 def _string_map(text: str) -> dict[str, str]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        raise ValueError("is no JSON") from None
+    value = _json(text)
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
         raise ValueError("is no JSON object of strings")
+    return value
+
+
+def _strings(text: str) -> list[str]:
+    value = _json(text)
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError("is no JSON list of strings")
+    return value
+
+
+def _json(text: str) -> object:
+    try:
+        value: object = json.loads(text)
+    except ValueError:
+        raise ValueError("is no JSON") from None
     return value

@@ -7,6 +7,7 @@ the sweep finds rows that are pending with nothing in flight.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -61,3 +62,10 @@ class MigrationQueue:
             count("VideoMigrationsNotQueued")
             return False
         return True
+
+    def send_all(self, job_ids: Sequence[UUID], *, request_id: str) -> int:
+        """As `send`, for many; gives how many went out. The first that fails is the last: the queue is out of reach."""
+        for sent, job_id in enumerate(job_ids):
+            if not self.send(job_id, request_id):
+                return sent
+        return len(job_ids)

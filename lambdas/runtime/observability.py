@@ -93,6 +93,16 @@ def count_by(name: str, **dimensions: str) -> None:
             metric.add_dimension(name=dimension, value=chosen)
 
 
+def seconds(name: str, value: float) -> None:
+    """How long something took, as the metric `name`."""
+    _metrics().add_metric(name=name, unit=MetricUnit.Seconds, value=value)
+
+
+def size(name: str, value: int) -> None:
+    """How many bytes something has, as the metric `name`."""
+    _metrics().add_metric(name=name, unit=MetricUnit.Bytes, value=value)
+
+
 def took(milliseconds: float) -> None:
     """How long this invocation worked."""
     _metrics().add_metric(name="Latency", unit=MetricUnit.Milliseconds, value=milliseconds)

@@ -113,7 +113,7 @@ def stack_config(stack: str, values: Mapping[str, str] | None = None) -> Config:
 class StubPackages:
     """Stands in for infra/packaging.py: a tree needs no wheels."""
 
-    def archive(self, function: str, *, wheels: str) -> pulumi.Archive:
+    def archive(self, function: str, *, wheels: str, maximum_mb: int) -> pulumi.Archive:
         assert (ROOT / "lambdas" / "requirements" / f"{wheels}.txt").is_file()
         return pulumi.AssetArchive({f"lambdas/{function}/handler.py": pulumi.StringAsset("handler = None")})
 

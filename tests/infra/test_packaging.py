@@ -121,6 +121,7 @@ def test_a_zip_that_is_too_big_is_refused(checkout: Path, tmp_path: Path) -> Non
     (checkout / "lambdas" / "me" / "weights.bin").write_bytes(os.urandom(31 * 1024 * 1024))
     with pytest.raises(PackagingError, match=r"31\.\d MB, more than 30"):
         packages_of(checkout, tmp_path).zip("me", wheels="some")
+    assert packages_of(checkout, tmp_path).zip("me", wheels="some", maximum_mb=32).is_file(), "its own bound counts"
 
 
 def test_database_admins_zip_gets_the_model_it_will_be_asked_to_apply() -> None:

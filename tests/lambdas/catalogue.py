@@ -19,6 +19,9 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "upload_image_direct": ("database_images", ("boto3", "psycopg", "PIL.Image")),
     "upload_image_anonymous": ("images", ("boto3", "PIL.Image")),
     "inspect_image": ("database_images", ("boto3", "psycopg", "PIL.Image")),
+    "migrate_video": ("database", ("boto3", "psycopg")),
+    "backfill_videos": ("database", ("boto3", "psycopg")),
+    "make_thumbnail": ("video_frames", ("boto3", "psycopg")),
 }
 POWERTOOLS = ("aws_lambda_powertools.logging", "aws_lambda_powertools.metrics")
 

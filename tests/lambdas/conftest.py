@@ -13,12 +13,28 @@ from lambdas.runtime.claims import Claims
 from tests.database.scene import Database as Scene
 from tests.database.scene import Person, database_in
 from tests.lambdas.phones import Apple, claims_of
+from tests.lambdas.video_world import VideoWorld, video_world
 
 
 @pytest.fixture(scope="session")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with database_in(tmp_path_factory.mktemp("lambdas") / "state") as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def video_world_of_session(tmp_path_factory: pytest.TempPathFactory, scene: Scene) -> Iterator[VideoWorld]:
+    with video_world(tmp_path_factory.mktemp("videos"), scene=scene) as world:
+        yield world
+
+
+@pytest.fixture
+def world(video_world_of_session: VideoWorld) -> VideoWorld:
+    """The local AWS and the generator's CDN beside the database, with no fault programmed and no message waiting."""
+    video_world_of_session.cdn.faults.for_all.clear()
+    while video_world_of_session.receive():
+        pass
+    return video_world_of_session
 
 
 class Tokens:

@@ -1,0 +1,74 @@
+"""The videos bucket's events (s3:ObjectCreated:* under videos/), and `{"sweep": true}` from the schedule.
+
+An event may come before the video's row is settled, twice, or never: the sweep makes up for all of it, so a failure
+here is logged and counted, and no event is repeated for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+from urllib.parse import unquote_plus
+
+from lambdas.make_thumbnail.adapters import build_thumbnailer
+from lambdas.make_thumbnail.decoder import SECONDS
+from lambdas.make_thumbnail.logic import Outcome, sweep
+from lambdas.runtime.observability import begin_invocation, count, count_by, end_invocation, log
+from lambdas.runtime.video_keys import VideoKey
+
+# The sweep begins no picture that it could not end.
+_LAST_SECONDS = SECONDS + 15
+
+_thumbnailer = cache(build_thumbnailer)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    lambda_request_id = str(getattr(context, "aws_request_id", ""))
+    begin_invocation(request_id=lambda_request_id, lambda_request_id=lambda_request_id)
+    outcomes: dict[str, int] = {}
+
+    def make(key: VideoKey) -> None:
+        outcome = _make(key)
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+
+    try:
+        if event.get("sweep") is True:
+            sweep(_thumbnailer(), each=make, may_go_on=_clock(context))
+            count("ThumbnailSweeps")
+        else:
+            for key in _written(event):
+                make(key)
+        return {"outcomes": outcomes}
+    finally:
+        end_invocation()
+
+
+def _make(key: VideoKey) -> str:
+    log().append_keys(job_id=str(key.job_id), auth_user_id=str(key.auth_user_id))
+    try:
+        outcome = str(_thumbnailer().make(key))
+    except Exception:  # storage's or the database's
+        log().exception("thumbnail not made")
+        count_by("ThumbnailsFailed", reason="unexpected")
+        return "failed"
+    log().info("thumbnail", outcome=outcome)
+    if outcome == Outcome.MADE:
+        count("ThumbnailsMade")
+    elif outcome == Outcome.NO_PICTURE:
+        count_by("ThumbnailsFailed", reason=outcome)
+    return outcome
+
+
+def _clock(context: Any) -> Callable[[], bool]:
+    """Says whether there is time for another picture."""
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    return lambda: remaining is None or remaining() > 1000 * _LAST_SECONDS
+
+
+def _written(event: dict[str, Any]) -> Iterator[VideoKey]:
+    """The videos that an event tells of; S3's test event has no record."""
+    for record in event.get("Records") or ():
+        key = VideoKey.of(unquote_plus(record["s3"]["object"]["key"]))
+        if key is not None:
+            yield key

@@ -1,0 +1,77 @@
+"""`./rendio chaos [NAME …] [--short] [--folder FOLDER] [--anew]`: runs experiments and writes the report."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pkgutil
+import shutil
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+
+from tests import chaos
+from tests.chaos.record import Figure, Record
+
+FOLDER = Path(__file__).resolve().parents[2] / ".rendio" / "chaos"
+
+
+def experiments() -> dict[str, ModuleType]:
+    """The modules of this package that are one, by name."""
+    names = [module.name for module in pkgutil.iter_modules(chaos.__path__) if not module.name.startswith("_")]
+    modules = {name: importlib.import_module(f"tests.chaos.{name}") for name in names}
+    return {name: module for name, module in modules.items() if hasattr(module, "run")}
+
+
+def main() -> int:
+    found = experiments()
+    parser = argparse.ArgumentParser(prog="rendio chaos", description=chaos.__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(found)}; all when none is given")
+    parser.add_argument("--short", action="store_true", help="the small version that `make test` holds")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where it keeps its state and the report")
+    parser.add_argument("--anew", action="store_true", help="forget what an earlier run did")
+    asked = parser.parse_args()
+    if unknown := set(asked.names) - found.keys():
+        parser.error(f"no such experiment: {', '.join(sorted(unknown))}")
+    folder = asked.folder / ("short" if asked.short else "long")
+    if asked.anew:
+        shutil.rmtree(folder, ignore_errors=True)
+    chosen = {name: found[name] for name in asked.names or found}
+    sections, all_met = [], True
+    for name, module in chosen.items():
+        figures, seconds = _run(name, module, folder / name, short=asked.short)
+        all_met = all_met and all(figure.met for figure in figures)
+        sections.append(_section(name, module, figures, seconds))
+        _write(folder / "report.md", sections)
+    print(f"report: {folder / 'report.md'}", file=sys.stderr)
+    return 0 if all_met else 1
+
+
+def _run(name: str, module: ModuleType, folder: Path, *, short: bool) -> tuple[list[Figure], float]:
+    parameters = module.SHORT if short else module.LONG
+    print(f"{name}: {module.TITLE}", file=sys.stderr, flush=True)
+    began, record = time.monotonic(), Record(folder, quiet=False)
+    record.begin(parameters)
+    figures: list[Figure] = module.run(record, **parameters)
+    record.write(figures)
+    for figure in figures:
+        print(f"  {'✓' if figure.met else '✗'} {figure.name}: {figure.value} ({figure.bound})", file=sys.stderr)
+    return figures, time.monotonic() - began
+
+
+def _section(name: str, module: ModuleType, figures: list[Figure], seconds: float) -> str:
+    rows = [f"| {figure.name} | {figure.value} | {figure.bound} | {'✓' if figure.met else '✗'} |" for figure in figures]
+    table = "\n".join(["| Figure | Measured | Wanted | |", "|---|---|---|---|", *rows])
+    return f"## {name}\n{module.TITLE}\n\n{table}\n\nThis run took {seconds:.0f} s."
+
+
+def _write(path: Path, sections: list[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = f"# Chaos, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    path.write_text("\n\n".join([head, *sections]) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
