@@ -1,9 +1,13 @@
 """RendioAI's back end on AWS, top to bottom."""
 
+import gc
 import sys
 from pathlib import Path
 
 if __name__ == "__main__":
+    # The AWS SDK makes thousands of classes that live as long as the program, which is seconds: looking for garbage
+    # among them would take a tenth of that.
+    gc.disable()
     # Pulumi runs this folder as a program and puts it first on the search path. There, infra/secrets.py would take
     # the place of Python's own `secrets`, and policies/ would not be found: so the project's root goes first instead,
     # and nothing has to be installed but requirements.txt.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
@@ -100,12 +100,16 @@ class Cloud:
         with self._alone():
             self._start()
 
-    def up(self) -> Deployment:
-        """Start, mend drift, deploy, put the secrets' values. Safe to repeat after any failure or kill."""
+    def up(self, *, meanwhile: Callable[[], object] = lambda: None) -> Deployment:
+        """Start, mend drift, deploy, put the secrets' values. Safe to repeat after any failure or kill.
+
+        Args:
+            meanwhile: called once while the engine works and this program only waits.
+        """
         self.state.create()
         with self._alone():
             self._start()
-            return self._deployer().deploy()
+            return self._deployer(meanwhile).deploy()
 
     def preview(self, *, diff: bool = False) -> int:
         """Show on this terminal what `up` would change. Returns the engine's status."""
@@ -198,12 +202,13 @@ class Cloud:
             self.stack.set_secret("aws:secretKey", users.deployer.secret_key)
             marker.write_text(users.deployer.access_key)
 
-    def _deployer(self) -> Deployer:
+    def _deployer(self, meanwhile: Callable[[], object] = lambda: None) -> Deployer:
         return Deployer(
             self.stack,
             self._progress,
             database_drifts=lambda: drift.of_database(self.url, self.deployer_credentials),
             fill=self._fill,
+            meanwhile=meanwhile,
         )
 
     def _fill(self, outputs: dict[str, Any]) -> None:

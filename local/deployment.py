@@ -36,6 +36,7 @@ class Deployer:
     Args:
         database_drifts: asks the deployed function what differs in the database.
         fill: puts what the stack leaves empty, such as the secrets' values; gets the stack's outputs.
+        meanwhile: called once while the engine deploys, when this program has nothing to do but wait.
     """
 
     def __init__(
@@ -45,26 +46,34 @@ class Deployer:
         *,
         database_drifts: Callable[[], list[drift.Drift]],
         fill: Callable[[dict[str, Any]], None],
+        meanwhile: Callable[[], object] = lambda: None,
     ) -> None:
         self._stack, self._progress = stack, progress
-        self._ask_database, self._fill = database_drifts, fill
+        self._ask_database, self._fill, self._meanwhile = database_drifts, fill, meanwhile
 
     def deploy(self) -> Deployment:
         """Find drift, name it, deploy so that it is mended.
+
+        The engine looks for drift and deploys in one run: starting it, and asking the program's packages, costs as
+        much as the looking.
 
         Raises:
             EngineFailed: with the engine's own errors.
             LocalError: the database is not as it was deployed, although its access model was applied again.
         """
         with self._stack.attached():
-            drifts = self._look_for_drift()
-            with self._progress.step("deploying") as step:
-                summary = self._engine("up", *self._replacements(drifts), step=step)
-                step.say(f"{summary.changed} changes")
+            drifts = [*self._database_drifts(), *self._clear_pending()]
+            self._name(drifts)
+            with self._progress.step("looking for drift, deploying") as step:
+                options = ("--refresh", *self._replacements(drifts))
+                summary = self._engine("up", *options, step=step, meanwhile=self._meanwhile)
+                drifts += drift.of_resources(summary.found)
+                step.say(f"{len(drifts)} drifts, {summary.changed} changes")
         with self._progress.step("secrets, auditor's login"):
             self._fill(self._stack.outputs())
         deployment = Deployment(summary, summary.changed, drifts)
-        left = self._database_drifts()
+        # With nothing found and nothing changed, the answer from before is the answer still.
+        left = self._database_drifts() if drifts or summary.changed else []
         if left:
             # The database itself was lost or restored, which no input of the invocation shows.
             self._apply_again(deployment, left)
@@ -79,15 +88,12 @@ class Deployer:
             summary = self._engine("destroy", step=step)
             step.say(f"{summary.changed} resources gone")
 
-    def _look_for_drift(self) -> list[drift.Drift]:
-        if not (self._stack.resources() or self._stack.has_pending()):
+    def _clear_pending(self) -> list[drift.Drift]:
+        """Forget what an engine was doing when it was killed, which `up --refresh` does not; drift found on the way."""
+        if not self._stack.has_pending():
             return []
-        with self._progress.step("looking for drift") as step:
-            refreshed = self._engine("refresh", "--clear-pending-creates", step=step)
-            drifts = [*drift.of_resources(refreshed), *self._database_drifts()]
-            step.say(f"{len(drifts)} found")
-        self._name(drifts)
-        return drifts
+        with self._progress.step("clearing what was cut short") as step:
+            return drift.of_resources(self._engine("refresh", "--clear-pending-creates", step=step).changes)
 
     def _apply_again(self, deployment: Deployment, left: list[drift.Drift]) -> None:
         self._name(left)
@@ -116,9 +122,18 @@ class Deployer:
         for found in drifts:
             self._progress.note(f"drift: {found}", style="yellow")
 
-    def _engine(self, command: str, *options: str, step: Step) -> Summary:
+    def _engine(
+        self, command: str, *options: str, step: Step, meanwhile: Callable[[], object] = lambda: None
+    ) -> Summary:
+        waiting, named = [meanwhile], 0
+
         def watch(log: EventLog) -> None:
+            nonlocal named
+            while waiting:
+                waiting.pop()()
+            self._name(drift.of_resources(log.summary.found[named:]))
+            named = len(log.summary.found)
             now = ", ".join(urn.rsplit("::", 1)[-1] for urn in list(log.running)[:3])
-            step.say(f"{log.done} resources{f', now {now}' if now else ''}")
+            step.say(f"{log.done or log.read} resources{f', now {now}' if now else ''}")
 
         return self._stack.update(command, *UNASKED, *options, watch=watch)

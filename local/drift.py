@@ -8,13 +8,14 @@ provider never repeats an unchanged one. What the function says of buckets is le
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.accounts import PREFIX, Keys
-from local.events import Summary
+from local.events import Change
 
 INVOCATION = "aws:lambda/invocation:Invocation"
 FUNCTION = f"{PREFIX}-access-drift"
@@ -38,14 +39,14 @@ class Drift:
         return f"{self.where}: {self.what}"
 
 
-def of_resources(refreshed: Summary) -> list[Drift]:
+def of_resources(found: Iterable[Change]) -> list[Drift]:
     """What a refresh found changed or gone."""
     return [
         Drift(
             f"{change.short_kind} {change.name}",
             "is gone" if change.operation == "delete" else f"{', '.join(change.properties) or 'outputs'} changed",
         )
-        for change in refreshed.changes
+        for change in found
         if not change.kind.startswith("pulumi:")
     ]
 

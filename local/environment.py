@@ -98,6 +98,8 @@ def engine(state: State, *, tools: tuple[Path, ...], passphrase: str, provider_p
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # Without it the engine downloads the real provider, 200 MB, even though one is attached.
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+        # The language host lists the program's packages with pip, which would ask the index for a newer pip.
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         # Makes `--event-log` known, from which progress and drift are read.
         "PULUMI_DEBUG_COMMANDS": "true",
         # Versions of the stack file are kept by the back end; compressing them would only cost time.

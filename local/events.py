@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-QUIET_OPERATIONS = frozenset({"same", "read", "refresh", "read-discard"})
+REFRESH = "refresh"
+QUIET_OPERATIONS = frozenset({"same", "read", REFRESH, "read-discard"})
 # The engine marks secrets, assets and the like with this key.
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 
@@ -52,12 +53,14 @@ class Summary:
     Attributes:
         counts: resources by operation, `same` included.
         changes: the steps that changed something.
+        found: what the refresh of a run that goes on to deploy (`up --refresh`) found changed or gone.
         errors: what the engine reported as errors, secrets masked by it.
         seconds: how long it took.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
+    found: list[Change] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     seconds: int = 0
 
@@ -74,7 +77,7 @@ class EventLog:
         self._offset = 0
         self._rest = b""
         self.summary = Summary()
-        self.total = 0
+        self.read = 0
         self.done = 0
         self.running: dict[str, str] = {}
 
@@ -113,10 +116,27 @@ class EventLog:
     def _finished(self, metadata: dict[str, Any]) -> None:
         urn = metadata["urn"]
         self.running.pop(urn, None)
+        if metadata["op"] == REFRESH:
+            self._read(metadata)
+            return
         self.done += 1
         change = Change(urn, metadata["type"], metadata["op"], _differences(metadata))
         if change.operation not in QUIET_OPERATIONS:
             self.summary.changes.append(change)
+
+
+    def _read(self, metadata: dict[str, Any]) -> None:
+        """A resource that was read anew. `refresh` alone says what came of it; with `up`, only the two states do."""
+        self.read += 1
+        gone = metadata.get("new") is None
+        if gone or metadata.get("diffs") or metadata.get("detailedDiff"):
+            operation = "delete" if gone else "update"
+            self.summary.found.append(Change(metadata["urn"], metadata["type"], operation, _differences(metadata)))
+
+
+def is_secret(value: Any) -> bool:
+    """True when a value, as the engine writes it down, is or holds an encrypted one."""
+    return SIGNATURE in json.dumps(value)
 
 
 def _named(diagnostic: dict[str, Any]) -> str:

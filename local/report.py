@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from local import daemons
+from local.canary import Seen
 from local.cloud import Cloud
 from local.deployment import Deployment
 from local.processes import log_file
@@ -70,6 +71,14 @@ def status(cloud: Cloud) -> None:
     console().print(table)
     deployed = cloud.stack.resources() if cloud.state.config.exists() else []
     say(f"stack local: {len(deployed)} resources" if deployed else "stack local: nothing is deployed")
+
+
+def canary(seen: Seen) -> None:
+    """Whom a watched command called, and where it told the key."""
+    beyond, leaks = seen.elsewhere.total(), seen.leaks.total()
+    say(f"\n{seen.loopback} connections to this machine, {beyond} beyond it, the key told {leaks} times.")
+    for what, times in [*seen.elsewhere.most_common(), *seen.leaks.most_common()]:
+        say(f"  {times:6} x {what}")
 
 
 def _table(*columns: str) -> Table:

@@ -7,11 +7,8 @@ which passes it on once: a second one would make the engine drop its state file 
 
 from __future__ import annotations
 
-import json
-import select
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,14 +17,16 @@ from typing import IO, Any
 import psutil
 
 from local import environment, processes
+from local.attached import AttachedProvider
 from local.engine import Engine
 from local.errors import EngineFailed, Interrupted, LocalError
-from local.events import EventLog, Summary
+from local.events import EventLog, Summary, is_secret
 from local.processes import log_file
-from local.state import REPOSITORY, STACK, State, read_json
+from local.state import STACK, State, read_json
 
-PROVIDER_SECONDS = 30.0
 STOP_SECONDS = 120.0
+STACK_TYPE = "pulumi:pulumi:Stack"
+MASK = "[secret]"  # the engine's own word
 POLL_SECONDS = 0.1
 
 
@@ -39,8 +38,7 @@ class Stack:
         self._engine = engine
         self._project = project
         self._passphrase = passphrase
-        self._attached: int | None = None
-        self._outputs: dict[str, Any] | None = None
+        self._attached: AttachedProvider | None = None
 
     @property
     def _folder(self) -> Path:
@@ -57,18 +55,17 @@ class Stack:
 
     def resources(self) -> list[dict[str, Any]]:
         """The resources as last written down, the stack itself and providers left out."""
-        latest = self._checkpoint().get("latest") or {}
-        return [entry for entry in latest.get("resources", []) if not entry["type"].startswith("pulumi:")]
+        return [entry for entry in self._entries() if not entry["type"].startswith("pulumi:")]
 
     def has_pending(self) -> bool:
         """True when an engine was killed amid an operation."""
         return bool((self._checkpoint().get("latest") or {}).get("pending_operations"))
 
     def outputs(self) -> dict[str, Any]:
-        """The stack's outputs by name. Secret ones are masked."""
-        if self._outputs is None:  # each asking costs half a second, and only the engine changes them
-            self._outputs = json.loads(self._quiet("stack", "output", "--json", "--stack", STACK))
-        return dict(self._outputs)
+        """The stack's outputs by name as last written down. Secret ones are masked."""
+        stack: dict[str, Any] = next((entry for entry in self._entries() if entry["type"] == STACK_TYPE), {})
+        outputs = stack.get("outputs") or {}
+        return {name: MASK if is_secret(value) else value for name, value in outputs.items()}
 
     def set_secret(self, key: str, value: str) -> None:
         """Put an encrypted value into the effective config."""
@@ -94,11 +91,11 @@ class Stack:
             watch(log)
 
         arguments = [command, *options, "--stack", STACK, "--non-interactive", "--event-log", str(events)]
-        with log_file(self._state, "engine").open("ab") as output, self._provider() as port:
+        with log_file(self._state, "engine").open("ab") as output, self._provider() as provider:
             output.write(f"\n--- pulumi {command} {' '.join(options)}\n".encode())
             output.flush()
-            status = self._run(arguments, port, output=output, tick=tick)
-        log.poll()
+            status = self._run(arguments, provider.port, output=output, tick=tick)
+        tick()
         events.unlink(missing_ok=True)
         if status != 0:
             raise self._failure(command, status, log.summary)
@@ -106,8 +103,8 @@ class Stack:
 
     def interactive(self, arguments: Sequence[str]) -> int:
         """Run any engine command on this terminal and return its status."""
-        with self._provider() as port:
-            return self._run(list(arguments), port, output=None)
+        with self._provider() as provider:
+            return self._run(list(arguments), provider.port, output=None)
 
     def clear_leftovers(self) -> bool:
         """End an engine or provider whose runner was killed, and let go of a lock whose engine is dead.
@@ -135,40 +132,25 @@ class Stack:
 
     @contextmanager
     def attached(self) -> Iterator[None]:
-        """One AWS provider for the commands run inside: each start of it costs a second."""
-        with self._provider() as port:
-            self._attached = port
+        """One AWS provider for the commands run inside, getting ready from now on: each start of it costs a second."""
+        with self._provider() as provider:
+            self._attached = provider
             try:
                 yield
             finally:
                 self._attached = None
 
     @contextmanager
-    def _provider(self) -> Iterator[int]:
-        """The AWS provider, for one command or for those of `attached`; yields its port."""
+    def _provider(self) -> Iterator[AttachedProvider]:
+        """The AWS provider, for one command or for those of `attached`."""
         if self._attached is not None:
             yield self._attached
             return
-        log = log_file(self._state, "provider")
-        with log.open("ab") as errors:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "local.provider", "--state", str(self._state.root)],
-                env=environment.daemon(self._state),
-                cwd=REPOSITORY,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                start_new_session=True,
-            )
-        processes.remember(self._state, "provider", process.pid)
+        provider = AttachedProvider(self._state)
         try:
-            yield _port(process, log)
+            yield provider
         finally:
-            processes.end(self._state, "provider")
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+            provider.end()
 
     def _environment(self, port: int | None) -> dict[str, str]:
         return environment.engine(
@@ -188,7 +170,6 @@ class Stack:
             stderr=output,
             start_new_session=True,
         )
-        self._outputs = None
         processes.remember(self._state, "engine", process.pid)
         try:
             while process.poll() is None:
@@ -239,24 +220,13 @@ class Stack:
     def _checkpoint_file(self) -> Path:
         return self._folder / "stacks" / self._project / f"{STACK}.json"
 
+    def _entries(self) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = (self._checkpoint().get("latest") or {}).get("resources") or []
+        return entries
+
     def _checkpoint(self) -> dict[str, Any]:
         content: dict[str, Any] = read_json(self._checkpoint_file()).get("checkpoint") or {}
         return content
-
-
-def _port(process: subprocess.Popen[str], log: Path) -> int:
-    """The first line the provider prints."""
-    line = ""
-    if process.stdout is not None and select.select([process.stdout], [], [], PROVIDER_SECONDS)[0]:
-        line = process.stdout.readline().strip()
-    if line.isdigit():
-        return int(line)
-    raise LocalError(
-        "The AWS provider of the local stack did not start.",
-        why=processes.last_line(log) or f"It printed {line!r} in place of its port.",
-        fix="Read the log; then run the command again.",
-        log=log,
-    )
 
 
 def _is_engine(pid: int) -> bool:

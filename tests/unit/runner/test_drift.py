@@ -38,18 +38,19 @@ def outputs_event(operation: str, *, old: dict[str, Any], new: dict[str, Any] | 
 
 def test_a_changed_property_is_named_with_its_path(tmp_path: Path) -> None:
     event = outputs_event("update", old={"tags": {"a": "1"}, "name": "r"}, new={"tags": {"a": "2"}, "name": "r"})
-    found = drift.of_resources(refreshed(tmp_path, event).summary)
+    found = drift.of_resources(refreshed(tmp_path, event).summary.changes)
     assert [str(one) for one in found] == ["iam.Role device-check: tags.a changed"]
 
 
 def test_a_resource_that_is_gone_is_named(tmp_path: Path) -> None:
-    found = drift.of_resources(refreshed(tmp_path, outputs_event("delete", old={"name": "r"}, new=None)).summary)
+    event = outputs_event("delete", old={"name": "r"}, new=None)
+    found = drift.of_resources(refreshed(tmp_path, event).summary.changes)
     assert [str(one) for one in found] == ["iam.Role device-check: is gone"]
 
 
 def test_what_is_as_it_was_is_no_drift(tmp_path: Path) -> None:
     event = outputs_event("same", old={"name": "r"}, new={"name": "r"})
-    assert drift.of_resources(refreshed(tmp_path, event).summary) == []
+    assert drift.of_resources(refreshed(tmp_path, event).summary.changes) == []
 
 
 def test_a_line_that_is_still_being_written_is_read_when_it_is_whole(tmp_path: Path) -> None:

@@ -109,7 +109,8 @@ def test_a_daemon_sees_only_the_environment_it_was_given(
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
     program = (
-        "import os, sys, time, pathlib; pathlib.Path(sys.argv[1]).write_text(repr(dict(os.environ))); time.sleep(600)"
+        "import os, sys, time, pathlib; sign = pathlib.Path(sys.argv[1]); part = sign.with_suffix('.part');"
+        "part.write_text(repr(dict(os.environ))); part.rename(sign); time.sleep(600)"
     )
     processes.ensure(state, daemon(tmp_path, program, ONLY="this"))
     seen = (tmp_path / "ready").read_text()

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,8 +61,8 @@ def stack(tmp_path: Path, notes: Path, monkeypatch: pytest.MonkeyPatch) -> Stack
     binary.chmod(0o755)
 
     @contextlib.contextmanager
-    def no_provider(_self: Stack) -> Iterator[int]:
-        yield 1
+    def no_provider(_self: Stack) -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace(port=1)
 
     monkeypatch.setattr(Stack, "_provider", no_provider)
     return Stack(state, Engine(binary, (tmp_path,), "3.250.0"), project="rendioai", passphrase="x")
@@ -142,3 +143,14 @@ def test_attributes_that_a_killed_engine_left_empty_do_not_hide_the_state(stack:
     stack.clear_leftovers()
     assert state.exists()
     assert not attributes.exists()
+
+
+def test_outputs_are_read_from_the_state_and_secret_ones_masked(stack: Stack, tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "pulumi" / ".pulumi" / "stacks" / "rendioai"
+    folder.mkdir(parents=True)
+    secret = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:x"}
+    outputs = {"api_url": "http://127.0.0.1:1", "key": secret, "keys": [secret]}
+    resources = [{"type": "pulumi:pulumi:Stack", "outputs": outputs}, {"type": "aws:sqs/queue:Queue", "outputs": {}}]
+    assert stack.outputs() == {}
+    (folder / "local.json").write_text(json.dumps({"checkpoint": {"latest": {"resources": resources}}}))
+    assert stack.outputs() == {"api_url": "http://127.0.0.1:1", "key": "[secret]", "keys": "[secret]"}
