@@ -64,6 +64,12 @@ ROUTES = (
     Route("POST", "/v1/images", FunctionId.UPLOAD_IMAGE, session=True),
     Route("PUT", "/v1/images/direct", FunctionId.UPLOAD_IMAGE_DIRECT, session=True),
     Route("GET", "/v1/images/{image_id}", FunctionId.VIEW_IMAGE, session=True),
+    Route("GET", "/v1/models", FunctionId.LIST_MODELS, session=True),
+    Route("POST", "/v1/videos", FunctionId.SUBMIT_VIDEO, session=True),
+    Route("GET", "/v1/videos", FunctionId.VIEW_VIDEO, session=True),
+    Route("GET", "/v1/videos/{job_id}", FunctionId.VIEW_VIDEO, session=True),
+    Route("DELETE", "/v1/videos/{job_id}", FunctionId.DELETE_VIDEO, session=True),
+    Route("POST", "/v1/webhooks/fal", FunctionId.FAL_WEBHOOK, session=False),
     Route("GET", "/.well-known/openid-configuration", FunctionId.SESSION_ISSUER, session=False),
     Route("GET", "/.well-known/jwks.json", FunctionId.SESSION_ISSUER, session=False),
 )

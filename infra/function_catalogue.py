@@ -50,6 +50,20 @@ CATALOGUE = (
     ),
     FunctionSpec(FunctionId.INSPECT_IMAGE, "Checks uploads and accepts them into images/", 60, 1769, "database_images"),
     FunctionSpec(
+        FunctionId.LIST_MODELS,
+        "Tells which models there are and what each costs",
+        10,
+        256,
+        "plain",
+        uses_database=False,
+    ),
+    FunctionSpec(
+        FunctionId.SUBMIT_VIDEO, "Spends credits and hands a video order to the generator", 28, 512, "database"
+    ),
+    FunctionSpec(FunctionId.VIEW_VIDEO, "Tells how videos are and where they play (M6, M10)", 28, 512, "database"),
+    FunctionSpec(FunctionId.DELETE_VIDEO, "Deletes a user's video", 20, 512, "database"),
+    FunctionSpec(FunctionId.FAL_WEBHOOK, "Hears from the generator that a video has ended (N3)", 20, 512, "webhooks"),
+    FunctionSpec(
         FunctionId.DATABASE_ADMIN,
         "Applies schema versions and the access model",
         300,

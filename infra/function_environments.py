@@ -105,6 +105,7 @@ class Environments:
                 return {
                     **self._generator(),
                     "IMAGES_BUCKET": images_bucket,
+                    "IMAGE_MAX_BYTES": maximum,
                     "USER_STORAGE_ROLE_ARN": self._names.arn.role(self._names.user_storage_role),
                     "FAL_STORAGE_URL": self._config.generator.storage_url,
                     "FAL_RESULT_DAYS": str(self._config.generator.result_days),

@@ -65,6 +65,12 @@ def sqs() -> Any:
     return boto3.client("sqs", config=_QUICK)
 
 
+def waiting_lambda(seconds: int) -> Any:
+    """Lambda, for a call that is waited for at most about this long, and never repeated."""
+    within = Config(connect_timeout=1, read_timeout=seconds, retries={"total_max_attempts": 1, "mode": "standard"})
+    return boto3.client("lambda", config=within)
+
+
 @cache
 def rds() -> Any:
     """Signs database login tokens; makes no calls."""

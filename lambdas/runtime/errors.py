@@ -83,6 +83,25 @@ class NotFound(ApiError):
     status, code, title, detail = 404, "not_found", "Not found", "There is no such resource."
 
 
+class PaymentRequired(ApiError):
+    """The user has fewer credits than it costs; nothing was spent."""
+
+    status, code, title = 402, "insufficient_credits", "Insufficient credits"
+    detail = "There are not enough credits left."
+
+
+class Conflict(ApiError):
+    """The state of things does not allow it now, or this key was used for something else."""
+
+    status, code, title, detail = 409, "conflict", "Conflict", "This is not possible now."
+
+
+class Gone(ApiError):
+    """It existed, and is no more."""
+
+    status, code, title, detail = 410, "gone", "Gone", "It was deleted."
+
+
 class TooLarge(ApiError):
     status, code, title, detail = 413, "image_too_large", "Image too large", "The image is larger than allowed."
 

@@ -31,6 +31,7 @@ class HttpEvent:
     path_parameters: Mapping[str, str]
     body: bytes
     session: Mapping[str, str]
+    query: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, event: Event) -> HttpEvent:
@@ -48,6 +49,7 @@ class HttpEvent:
             path_parameters={str(name): str(value) for name, value in (event.get("pathParameters") or {}).items()},
             body=_body(event),
             session={str(name): str(value) for name, value in authorizer.items() if value is not None},
+            query={str(name): str(value) for name, value in (event.get("queryStringParameters") or {}).items()},
         )
 
     def claims(self) -> Claims:
@@ -89,15 +91,18 @@ def _body(event: Event) -> bytes:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer; `body` is sent as JSON."""
+    """An answer; `body` is sent as JSON, None as nothing."""
 
     status: int
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] | None
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
 
     def to_gateway(self) -> Event:
-        headers = {"content-type": self.content_type, "cache-control": "no-store", **_lower(self.headers)}
+        headers = {"cache-control": "no-store", **_lower(self.headers)}
+        if self.body is None:
+            return {"statusCode": self.status, "headers": headers, "body": ""}
+        headers["content-type"] = self.content_type
         return {"statusCode": self.status, "headers": headers, "body": json.dumps(self.body, separators=(",", ":"))}
 
 
@@ -111,6 +116,14 @@ def ok(body: Mapping[str, Any]) -> Response:
 
 def created(body: Mapping[str, Any]) -> Response:
     return Response(201, body)
+
+
+def accepted(body: Mapping[str, Any]) -> Response:
+    return Response(202, body)
+
+
+def no_content() -> Response:
+    return Response(204, None)
 
 
 def problem(error: ApiError, request_id: str) -> Response:

@@ -20,7 +20,7 @@ MASK = "***"
 _SECRET_KEYS = frozenset(
     {"authorization", "body", "cookie", "devicehash", "deviceid", "devicetoken", "fields", "identitysource", "imageurl"}
     | {"password", "policy", "privatekey", "prompt", "secret", "secretstring", "sessiontoken", "signature", "token"}
-    | {"uploadurl", "url", "videourl", "xamzsecuritytoken"}
+    | {"thumbnailurl", "uploadurl", "url", "videourl", "xamzsecuritytoken"}
 )
 _SECRET_TEXTS = (
     (re.compile(r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"), MASK),  # a JWT

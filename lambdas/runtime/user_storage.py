@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
 from lambdas.runtime import clients
 from lambdas.runtime.errors import Unavailable
@@ -20,6 +21,7 @@ from lambdas.runtime.errors import Unavailable
 # A function's role assuming another is role chaining, which AWS ends after an hour.
 SESSION_SECONDS = 3600
 _KEPT_SESSIONS = 64
+_ABSENT = frozenset({"NoSuchKey", "404", "AccessDenied"})
 
 
 class StorageUnavailable(Unavailable):
@@ -71,6 +73,39 @@ class UserStorage:
             "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=seconds
         )
         return url
+
+    def get(self, auth_user_id: UUID, key: str, *, maximum_bytes: int) -> bytes | None:
+        """What lies under `key`, or None when nothing does.
+
+        A role that may not list is told "access denied" of a key that does not exist, so the two are alike here.
+
+        Raises:
+            StorageUnavailable: it cannot be read now, or is larger than that.
+        """
+        try:
+            given = self._as(auth_user_id, 0).get_object(Bucket=self._bucket, Key=key)
+            content: bytes = given["Body"].read(maximum_bytes + 1)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _ABSENT:
+                return None
+            raise StorageUnavailable from error
+        except (BotoCoreError, HTTPError) as error:
+            raise StorageUnavailable from error
+        if len(content) > maximum_bytes:
+            raise StorageUnavailable from ValueError("an object is larger than it can be")
+        return content
+
+    def remove(self, auth_user_id: UUID, key: str) -> None:
+        """Remove `key`; in a bucket with versions it is hidden, and can be brought back while its version is kept.
+
+        Raises:
+            StorageUnavailable: it cannot be removed now.
+        """
+        client = self._as(auth_user_id, 0)
+        try:
+            client.delete_object(Bucket=self._bucket, Key=key)
+        except (BotoCoreError, ClientError) as error:
+            raise StorageUnavailable from error
 
     def put(self, auth_user_id: UUID, key: str, content: bytes, *, content_type: str) -> str:
         """Store `content` under `key`, and give its version.

@@ -16,7 +16,7 @@ BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 PERMISSION = "aws:lambda/permission:Permission"
 USES_DATABASE = {
     "device-check", "me", "upload-image", "view-image", "upload-image-direct", "inspect-image", "database-admin",
-    "access-drift",
+    "access-drift", "submit-video", "view-video", "delete-video", "fal-webhook",
 }  # fmt: skip
 
 Pick = Callable[[Tree], list[Registered]]
@@ -75,6 +75,12 @@ def test_a_function_in_the_vpc_comes_after_its_ways_out(up: TreeOf, stack: str) 
         ("view-image", one(ROLE_POLICY, "user-storage")),
         ("upload-image-direct", one(ROLE_POLICY, "user-image-writer")),
         ("inspect-image", one(BUCKET_POLICY, "images")),
+        ("submit-video", one(ROLE_POLICY, "user-storage")),
+        ("submit-video", one("aws:secretsmanager/secret:Secret", "fal")),
+        ("view-video", one(ROLE_POLICY, "user-storage")),
+        ("view-video", one("aws:secretsmanager/secret:Secret", "fal")),
+        ("delete-video", one(ROLE_POLICY, "user-video-remover")),
+        ("fal-webhook", one("aws:secretsmanager/secret:Secret", "fal")),
         ("upload-image-anonymous", one(BUCKET_POLICY, "images")),
     ],
 )

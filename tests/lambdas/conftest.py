@@ -14,6 +14,10 @@ from tests.database.scene import Database as Scene
 from tests.database.scene import Person, database_in
 from tests.lambdas.phones import Apple, claims_of
 from tests.lambdas.video_world import VideoWorld, video_world
+from tests.lambdas.videos import Service, listening
+from tests.local.standins.conftest import FalClient
+from tests.local.standins.conftest import fal as fal
+from tests.local.standins.conftest import served_fal as served_fal
 
 
 @pytest.fixture(scope="session")
@@ -72,3 +76,17 @@ def bob(scene: Scene) -> Person:
 @pytest.fixture
 def alices(alice: Person) -> Claims:
     return claims_of(alice)
+
+
+@pytest.fixture
+def service(scene: Scene, fal: FalClient) -> Service:
+    """The video functions, with a generator that nothing was submitted to. Its call-backs reach nobody."""
+    return Service(scene, fal)
+
+
+@pytest.fixture
+def listened(service: Service) -> Iterator[Service]:
+    """The same, with the webhook function listening."""
+    with listening(service.webhooks) as url:
+        service.webhook_url = url
+        yield service

@@ -30,6 +30,7 @@ class Storage:
     def __init__(self) -> None:
         self.put: list[dict[str, Any]] = []
         self.tags: list[dict[str, str]] = []
+        self.removed: list[str] = []
 
     def assume_role(self, **asked: Any) -> dict[str, Any]:
         self.tags += asked["Tags"]
@@ -38,6 +39,9 @@ class Storage:
     def put_object(self, **asked: Any) -> dict[str, Any]:
         self.put.append(asked)
         return {"VersionId": "v1"}
+
+    def delete_object(self, **asked: Any) -> None:
+        self.removed.append(asked["Key"])
 
     def generate_presigned_url(self, operation: str, **asked: Any) -> str:
         return f"https://storage.test/{operation}/{asked['Params']['Key']}"
@@ -83,6 +87,20 @@ def handler_of(scene: Scene, storage: Storage, monkeypatch: pytest.MonkeyPatch) 
             "IMAGE_MAX_BYTES": "15728640",
             "IMAGE_UPLOAD_SECONDS": "300",
             "IMAGE_URL_SECONDS": "900",
+            "FAL_QUEUE_URL": "http://127.0.0.1:1",
+            "FAL_STORAGE_URL": "http://127.0.0.1:1",
+            "FAL_JWKS_URL": "http://127.0.0.1:1/.well-known/jwks.json",
+            "FAL_WEBHOOK_USER_ID": "rendioai-local",
+            "FAL_SECRET": "rendio/local/fal",
+            "FAL_RESULT_DAYS": "7",
+            "WEBHOOK_URL": "http://127.0.0.1:1/v1/webhooks/fal",
+            "VIDEOS_BUCKET": "rendio-local-videos-000000000000",
+            "USER_VIDEO_REMOVER_ROLE_ARN": "arn:aws:iam::000000000000:role/rendio-local-user-video-remover",
+            "VIDEO_URL_SECONDS": "900",
+            "VIDEO_MIGRATION_QUEUE_URL": "http://127.0.0.1:1/000000000000/rendio-local-video-migration",
+            "VIDEO_MIGRATION_MODE": "queued",
+            "VIDEO_MIGRATION_INLINE_SECONDS": "5",
+            "VIDEO_MIGRATION_FUNCTION": "rendio-local-migrate-video",
         }.items():
             monkeypatch.setenv(name, value)
         return importlib.reload(importlib.import_module(f"lambdas.{function}.handler"))
@@ -108,7 +126,7 @@ def call(handler_of: Given) -> Call:
         given = handler_of(function).handler(
             {"version": "2.0", "requestContext": {"requestId": "r1", **authorizer}, **event}, CONTEXT
         )
-        return given["statusCode"], json.loads(given["body"])
+        return given["statusCode"], json.loads(given["body"] or "{}")
 
     return answer
 

@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 import yaml
+from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from infra.api import ANONYMOUS_UPLOAD, ROUTES
 from lambdas.device_check.logic import _DEVICE_ID, _DEVICE_TOKEN
 from lambdas.runtime import errors
+from lambdas.runtime.generator import ERROR_CODES
 from lambdas.runtime.image_content import Refusal
 from lambdas.runtime.image_keys import CONTENT_TYPES
+from lambdas.runtime.video_models import MODELS
+from lambdas.submit_video.requests import IDEMPOTENCY_KEY, KEY_HEADER, MAXIMUM_PROMPT_CHARACTERS
+from lambdas.view_video.pages import DEFAULT_LIMIT, MAXIMUM_LIMIT
 
 FILE = Path(__file__).resolve().parents[3] / "docs" / "openapi.yaml"
 CONTRACT: dict[str, Any] = yaml.safe_load(FILE.read_text())
@@ -49,6 +54,26 @@ def test_it_has_the_functions_own_words() -> None:
     check = SCHEMAS["DeviceCheck"]["properties"]
     assert check["device_id"]["pattern"] == f"^{_DEVICE_ID.pattern}$"
     assert check["device_token"]["pattern"] == f"^{_DEVICE_TOKEN.pattern}$"
+
+
+@pytest.mark.plan("M18")
+def test_it_names_the_models_that_are_offered_and_describes_their_settings() -> None:
+    offered = [model for model in MODELS.values() if model.offered]
+    assert SCHEMAS["VideoRequest"]["properties"]["model"]["enum"] == [model.id for model in offered]
+    validator = OAS31Validator({"$ref": "#/components/schemas/Model", "components": CONTRACT["components"]})
+    for model in offered:
+        validator.validate(model.as_json())
+        for setting in model.as_json()["settings"].values():
+            assert setting.keys() <= SCHEMAS["Setting"]["properties"].keys()
+
+
+def test_it_has_the_bounds_of_a_submission_and_of_a_page() -> None:
+    assert SCHEMAS["VideoRequest"]["properties"]["prompt"]["maxLength"] == MAXIMUM_PROMPT_CHARACTERS
+    assert set(SCHEMAS["Video"]["properties"]["error"]["properties"]["code"]["enum"]) == set(ERROR_CODES)
+    key = next(it for it in OPERATIONS["POST /v1/videos"]["parameters"] if it.get("name") == KEY_HEADER)
+    assert key["schema"]["pattern"] == f"^{IDEMPOTENCY_KEY.pattern}$"
+    limit = next(it for it in OPERATIONS["GET /v1/videos"]["parameters"] if it.get("name") == "limit")
+    assert (limit["schema"]["default"], limit["schema"]["maximum"]) == (DEFAULT_LIMIT, MAXIMUM_LIMIT)
 
 
 def test_every_code_an_operation_tells_exists() -> None:

@@ -1,0 +1,1 @@
+"""Deletes one of a user's videos."""

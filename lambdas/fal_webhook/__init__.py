@@ -1,0 +1,1 @@
+"""Hears from the generator that a generation has ended (N3)."""

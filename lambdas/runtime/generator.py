@@ -1,0 +1,246 @@
+"""fal.ai's queue: hand a generation over, ask how it is, fetch what it made.
+
+https://docs.fal.ai/model-endpoints/queue. What it answers is told apart with care: `COMPLETED` may carry an error, an
+unknown word is an error and not "pending", and an answer that is lost says nothing about what was done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from lambdas.runtime.errors import FunctionError, Unprocessable
+from lambdas.runtime.fal_calls import Answer, CallFailed, FalCalls, GeneratorMisconfigured, GeneratorUnavailable
+from lambdas.runtime.secrets import Secret
+
+# A submission has three of these calls and must end within the API's 30 s, image and database included.
+HAND_OVER_SECONDS = 6.0
+# Two calls at most, while a phone waits.
+ASK_SECONDS = 3.0
+
+# Results keep the lifetime that was asked for at submission, uploads the one of the upload.
+_RESULT_LIFETIME = "X-Fal-Object-Lifecycle-Preference"
+_UPLOAD_LIFETIME = "X-Fal-Object-Lifecycle"
+MAXIMUM_URL_CHARACTERS = 2048
+
+
+class GenerationRefused(Unprocessable):
+    """The generator will not do this; nothing was begun."""
+
+    code, detail = "generation_refused", "The generator refuses this request."
+
+
+class SubmissionAmbiguous(FunctionError):
+    """The generator may or may not have taken the job: its answer was lost or says neither."""
+
+
+class Stage(StrEnum):
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, repr=False)
+class Generation:
+    """How a generation is. `video_url` when completed; `error_code`, one of ERROR_CODES, when failed."""
+
+    stage: Stage
+    video_url: str | None = None
+    error_code: str | None = None
+
+
+# What a user is told about a failure; the generator's own text may quote a prompt or an address.
+ERROR_CODES: Mapping[str, str] = {
+    "content_refused": "The generator refused the prompt or the image because of its content.",
+    "input_refused": "The generator could not use the prompt, the image or the settings.",
+    "generation_timed_out": "The generator took too long.",
+    "generation_failed": "The generator failed.",
+    "no_video": "The generator ended without a video.",
+    "generation_lost": "The generator lost the job.",
+    "submission_lost": "The job did not reach the generator.",
+    "generation_refused": "The generator refused the job.",
+    "generator_unavailable": "The generator could not be reached.",
+}
+_TIMED_OUT = frozenset({"request_timeout", "startup_timeout"})
+_CONTENT = ("content_policy", "nsfw", "safety")
+# Nobody's verdict about a generation: ask again later.
+_PASSING = frozenset({404, 408, 409, 425, 429})
+_STAGES = {"IN_QUEUE": Stage.QUEUED, "IN_PROGRESS": Stage.PROCESSING}
+
+
+class FalStorage:
+    """fal.ai's own storage, where a generation finds its image for as long as it may wait."""
+
+    def __init__(self, *, storage_url: str, key: Secret) -> None:
+        self._storage, self._calls = storage_url.rstrip("/"), FalCalls(key)
+
+    def upload(self, content: bytes, *, content_type: str, file_name: str, lifetime_seconds: int) -> str:
+        """Put an image into fal's own storage for this long; gives its address, which is public to who knows it.
+
+        Raises:
+            GeneratorUnavailable: it is not stored.
+        """
+        try:
+            begun = self._calls.json(
+                "POST",
+                f"{self._storage}/storage/upload/initiate?storage_type=fal-cdn-v3",
+                body={"content_type": content_type, "file_name": file_name},
+                headers={_UPLOAD_LIFETIME: _lifetime(lifetime_seconds)},
+                seconds=HAND_OVER_SECONDS,
+            )
+            upload_url, file_url = begun.member("upload_url"), begun.member("file_url")
+            if not (begun.ok and self._is_address(upload_url) and self._is_address(file_url)):
+                raise _unavailable(begun)
+            stored = self._calls.put(upload_url, content, content_type=content_type, seconds=HAND_OVER_SECONDS)
+        except CallFailed as error:
+            raise GeneratorUnavailable from error
+        if not stored.ok:
+            raise _unavailable(stored)
+        return str(file_url)
+
+    def _is_address(self, value: Any) -> bool:
+        """Whether it is an address as safe as the API's own: nothing secret leaves by plain http but on a laptop."""
+        if not isinstance(value, str) or len(value) > MAXIMUM_URL_CHARACTERS:
+            return False
+        return urlsplit(value).scheme in {"https", urlsplit(self._storage).scheme}
+
+
+class Fal:
+    """fal.ai's queue, with our key (`key`: `{"key": "id:secret"}`)."""
+
+    def __init__(self, *, queue_url: str, key: Secret) -> None:
+        self._queue, self._calls = queue_url.rstrip("/"), FalCalls(key)
+
+    def submit(self, path: str, arguments: Mapping[str, Any], *, webhook: str, lifetime_seconds: int) -> str:
+        """Hand a generation over; gives the generator's request id.
+
+        Raises:
+            GenerationRefused, GeneratorUnavailable, GeneratorMisconfigured: nothing was begun.
+            SubmissionAmbiguous: it may have been.
+        """
+        try:
+            answer = self._calls.json(
+                "POST",
+                f"{self._queue}/{path}?{urlencode({'fal_webhook': webhook})}",
+                body=arguments,
+                headers={_RESULT_LIFETIME: _lifetime(lifetime_seconds)},
+                seconds=HAND_OVER_SECONDS,
+            )
+        except CallFailed as error:
+            if error.sent:
+                raise SubmissionAmbiguous(str(error)) from None
+            raise GeneratorUnavailable from error
+        request_id = answer.member("request_id")
+        if answer.ok and isinstance(request_id, str) and 0 < len(request_id) <= 128:
+            return request_id
+        raise _not_taken(answer)
+
+    def look(self, application: str, request_id: str, *, seconds: float = ASK_SECONDS) -> Generation:
+        """How a generation is, asked in the order that suits one under way: status, then the result.
+
+        Raises:
+            GeneratorUnavailable, GeneratorMisconfigured: nothing is known.
+        """
+        status = self._ask(application, request_id, "/status", seconds)
+        if not status.ok:
+            raise _unavailable(status)
+        word = status.member("status")
+        if word in _STAGES:
+            return Generation(_STAGES[word])
+        if word != "COMPLETED":
+            raise GeneratorUnavailable from ValueError("the generator answered with an unknown status")
+        if status.member("error") or status.error_type:
+            return _failed(status)
+        result = self._ask(application, request_id, "", seconds)
+        return _made(result) if result.ok else _failed_for_good(result)
+
+    def collect(self, application: str, request_id: str, *, seconds: float = ASK_SECONDS) -> Generation:
+        """How a generation is that is said to have ended: the result, and the status only where there is none.
+
+        Raises:
+            GeneratorUnavailable, GeneratorMisconfigured: nothing is known.
+        """
+        result = self._ask(application, request_id, "", seconds)
+        return _made(result) if result.ok else self.look(application, request_id, seconds=seconds)
+
+    def _ask(self, application: str, request_id: str, what: str, seconds: float) -> Answer:
+        url = f"{self._queue}/{application}/requests/{quote(request_id, safe='')}{what}"
+        try:
+            return self._calls.json("GET", url, seconds=seconds)
+        except CallFailed as error:
+            raise GeneratorUnavailable from error
+
+
+def _lifetime(seconds: int) -> str:
+    return json.dumps({"expiration_duration_seconds": seconds})
+
+
+def _unavailable(answer: Answer) -> GeneratorUnavailable:
+    error = GeneratorUnavailable()
+    error.__cause__ = ValueError(f"the generator answered {answer.status}")
+    return error
+
+
+def _not_taken(answer: Answer) -> Exception:
+    """What a submission's answer means that names no request.
+
+    An overload and fal's own errors (they name their type) are refusals; a bare 5xx may be a gateway's whose other
+    side went on.
+    """
+    if answer.status in (429, 503) or (answer.status >= 500 and answer.error_type):
+        return _unavailable(answer)
+    if answer.status == 402:
+        return GeneratorMisconfigured()
+    if 400 <= answer.status < 500 and answer.status != 408:
+        return GenerationRefused()
+    return SubmissionAmbiguous(f"the generator answered {answer.status} and named no request")
+
+
+def _made(result: Answer) -> Generation:
+    """The video of a result.
+
+    Raises:
+        GeneratorUnavailable: it is no JSON at all: the answer was damaged on its way.
+    """
+    if not isinstance(result.body, dict):
+        raise GeneratorUnavailable from ValueError("the generator's result is no JSON object")
+    video = result.body.get("video")
+    url = video.get("url") if isinstance(video, dict) else None
+    if not isinstance(url, str) or len(url) > MAXIMUM_URL_CHARACTERS or not url.startswith(("https://", "http://")):
+        return Generation(Stage.FAILED, error_code="no_video")
+    return Generation(Stage.COMPLETED, video_url=url)
+
+
+def _failed_for_good(result: Answer) -> Generation:
+    """A completed generation whose result is an error: the model's own, unless it may be a passing one.
+
+    Raises:
+        GeneratorUnavailable: it may be a passing one.
+    """
+    if result.status in _PASSING or result.status < 400 or (result.status >= 500 and not result.error_type):
+        raise _unavailable(result)
+    return _failed(result)
+
+
+def _failed(answer: Answer) -> Generation:
+    kinds = {answer.error_type, *_detail_types(answer.member("detail"))}
+    if any(word in kind for kind in kinds for word in _CONTENT):
+        code = "content_refused"
+    elif kinds & _TIMED_OUT:
+        code = "generation_timed_out"
+    elif answer.status in (400, 422) or "bad_request" in kinds:
+        code = "input_refused"
+    else:
+        code = "generation_failed"
+    return Generation(Stage.FAILED, error_code=code)
+
+
+def _detail_types(detail: Any) -> list[str]:
+    """The types in a list of `{loc, msg, type}`; a `detail` may also be a text, which tells nothing reliable."""
+    items = detail if isinstance(detail, list) else []
+    return [str(item.get("type", "")) for item in items if isinstance(item, dict)]

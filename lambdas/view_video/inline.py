@@ -1,0 +1,30 @@
+"""Video migration within the request that saw the video finished (plan M6, the hybrid; mode `inline`)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.runtime.observability import count, log
+
+
+class InvokedMigration:
+    """Asks the worker and waits for it as long as `client` reads (clients.waiting_lambda), no longer.
+
+    The message on the queue was sent too: whoever comes second finds the attempt begun, and does nothing.
+    """
+
+    def __init__(self, client: Any, function: str) -> None:
+        self._client, self._function = client, function
+
+    def migrate_now(self, job_id: UUID, request_id: str) -> None:
+        """However it ends, the row says how: a worker that takes longer goes on by itself."""
+        payload = json.dumps({"job_id": str(job_id), "request_id": request_id})
+        try:
+            self._client.invoke(FunctionName=self._function, InvocationType="RequestResponse", Payload=payload)
+        except (BotoCoreError, ClientError) as error:
+            log().info("inline migration not waited for", error=type(error).__name__)
+            count("InlineMigrationsNotAwaited")
