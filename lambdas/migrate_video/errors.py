@@ -42,9 +42,14 @@ class Cause(StrEnum):
 
 
 class CopyFailed(FunctionError):
-    """The video is not in own storage; nothing half-written is left where a reader could meet it."""
+    """The video is not in own storage; nothing half-written is left where a reader could meet it.
+
+    `seconds_download` and `seconds_upload` are what the copy had waited for each until then.
+    """
 
     transient: ClassVar[bool]
+    seconds_download = 0.0
+    seconds_upload = 0.0
 
     def __init__(self, phase: Phase, cause: Cause, words: str) -> None:
         self.phase, self.cause = phase, cause

@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambdas.migrate_video.connection import Network
 from lambdas.migrate_video.deadlines import Allowance, Deadlines, Limits
 from lambdas.migrate_video.download import download_from_url
+from lambdas.migrate_video.errors import CopyFailed
 from lambdas.migrate_video.origins import Origins
 from lambdas.migrate_video.upload import ObjectKey, refused, unreachable, upload_to_storage
 
@@ -56,20 +57,23 @@ def copy_video(
     """
     limits = limits or Limits()
     deadlines = Deadlines(limits)
-    coming = download_from_url(
-        url,
-        origins=origins,
-        maximum_bytes=limits.maximum_bytes,
-        allowance=deadlines.download,
-        network=network or Network(),
-    )
-    with coming as download:
-        made = upload_to_storage(
-            download.pieces(), size=download.size, to=to, client=client, allowance=deadlines.upload
-        )
-        if not made:
-            return AlreadyThere()
-        return Copied(download.size, download.sha256, deadlines.download.spent, deadlines.upload.spent)
+    try:
+        with download_from_url(
+            url,
+            origins=origins,
+            maximum_bytes=limits.maximum_bytes,
+            allowance=deadlines.download,
+            network=network or Network(),
+        ) as download:
+            made = upload_to_storage(
+                download.pieces(), size=download.size, to=to, client=client, allowance=deadlines.upload
+            )
+    except CopyFailed as error:
+        error.seconds_download, error.seconds_upload = deadlines.download.spent, deadlines.upload.spent
+        raise
+    if not made:
+        return AlreadyThere()
+    return Copied(download.size, download.sha256, deadlines.download.spent, deadlines.upload.spent)
 
 
 def existing(key: ObjectKey, *, client: Any, limits: Limits | None = None) -> Stored | None:

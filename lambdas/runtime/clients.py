@@ -29,7 +29,7 @@ _OBJECTS = Config(
 # for signature or checksum: a stream cannot be read twice, and TLS guards it.
 STREAMS = _OBJECTS.merge(
     Config(
-        connect_timeout=5,
+        connect_timeout=15,
         read_timeout=15,
         retries={"total_max_attempts": 1, "mode": "standard"},
         request_checksum_calculation="when_required",

@@ -19,6 +19,7 @@ FOR_EVER = 3600.0
 
 T = TypeVar("T")
 Behaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
+Meeting = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 def head(*headers: str, status: str = "200 OK") -> bytes:
@@ -75,6 +76,20 @@ def endless(first: bytes) -> Behaviour:
     return behave
 
 
+def met_by(behaviour: Behaviour, *, after_bytes: int = 1) -> Meeting:
+    """Behave so to whoever has sent that much, whatever it was."""
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen = 0
+        while seen < after_bytes and (more := await reader.read(65536)):
+            seen += len(more)
+            if seen < after_bytes:
+                writer.write(b"" if seen > 65536 else b"HTTP/1.1 100 Continue\r\n\r\n")
+        await behaviour(writer)
+
+    return meet
+
+
 def length(count: int = len(VIDEO)) -> str:
     return f"Content-Length: {count}"
 
@@ -84,10 +99,12 @@ def whole(*headers: str, body: bytes = VIDEO) -> Behaviour:
 
 
 class Source:
-    """Listens on loopback, in a thread of its own. What is asked for decides what happens."""
+    """Listens on loopback, in a thread of its own. What is asked for decides what happens; or `met`, unasked."""
 
-    def __init__(self, behaviours: dict[str, Behaviour], tls: ssl.SSLContext | None = None) -> None:
-        self._behaviours, self._tls = behaviours, tls
+    def __init__(
+        self, behaviours: dict[str, Behaviour], tls: ssl.SSLContext | None = None, met: Meeting | None = None
+    ) -> None:
+        self._behaviours, self._tls, self._met = behaviours, tls, met
         self._loop = asyncio.new_event_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self.requests: list[str] = []
@@ -125,6 +142,8 @@ class Source:
         assert task is not None
         self._tasks.add(task)
         try:
+            if self._met is not None:
+                return await self._met(reader, writer)
             request = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             self.requests.append(request)
             await self._behaviours[request.split(" ")[1]](writer)

@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from lambdas.migrate_video.errors import Cause, CopyFailed
+from lambdas.migrate_video.origins import Origins
 from lambdas.migrate_video.upload import ObjectKey
-from lambdas.migrate_video.video_copy import AlreadyThere, Copied, Stored, existing
+from lambdas.migrate_video.video_copy import AlreadyThere, Copied, Stored, copy_video, existing
 from tests.lambdas.video_copy import sources
 from tests.lambdas.video_copy.conftest import QUICK, Storage
 from tests.lambdas.video_copy.sources import (
     HTML,
     VIDEO,
+    Source,
     dripping,
     endless,
     head,
@@ -26,6 +28,7 @@ from tests.lambdas.video_copy.sources import (
     then_silent,
     whole,
 )
+from tests.lambdas.video_copy.storage import streams_to
 
 Copy = Callable[..., Copied | AlreadyThere]
 HALF = VIDEO[: len(VIDEO) // 2]
@@ -173,3 +176,30 @@ def test_storage_that_refuses_is_a_failure_for_now(copy: Copy, storage: Storage)
         copy(whole(), ObjectKey(storage.bucket, "elsewhere/video.mp4"))
     assert (failed.value.cause, failed.value.transient) == (Cause.STORAGE, True)
     assert "AccessDenied" in str(failed.value)
+
+
+STORAGE_FAULTS: dict[str, sources.Meeting] = {
+    "reset at once": sources.met_by(then_reset()),
+    "closed at once": sources.met_by(saying()),
+    "no HTTP": sources.met_by(saying(b"SSH-2.0-OpenSSH_9.6\r\n")),
+    "500": sources.met_by(saying(head(length(0), "Connection: close", status="500 Oh"))),
+    "503 at once": sources.met_by(saying(head(length(0), "Connection: close", status="503 Slow Down"))),
+    "reset in the body": sources.met_by(then_reset(), after_bytes=600_000),
+}
+
+
+@pytest.mark.plan("M7")
+@pytest.mark.parametrize("fault", STORAGE_FAULTS)
+def test_a_storage_at_fault_is_a_failure_for_now(fault: str) -> None:
+    with Source({"/video.mp4": whole()}).listening() as source, Source({}, met=STORAGE_FAULTS[fault]).listening() as s3:
+        began = time.monotonic()
+        with pytest.raises(CopyFailed) as failed:
+            copy_video(
+                f"{source.origin}/video.mp4",
+                to=ObjectKey("bucket", "videos/video.mp4"),
+                origins=Origins.of([source.origin]),
+                client=streams_to(s3.origin, ("test", "test", None)),
+                limits=QUICK,
+            )
+    assert (failed.value.cause, failed.value.transient) == (Cause.STORAGE, True)
+    assert time.monotonic() - began <= QUICK.upload_seconds + LATE_AT_MOST
