@@ -21,8 +21,8 @@ from lambdas.migrate_video.deadlines import Allowance
 from lambdas.migrate_video.errors import Cause, CopyFailedForNow, Phase
 
 CONTENT_TYPE = "video/mp4"
-# Pieces between source and storage: 2 MiB, enough for neither to wait for the other's hiccups.
-_PIECES_AHEAD = 8
+# Pieces between source and storage: 3 MiB, so that neither waits for the other's hiccups.
+_PIECES_AHEAD = 12
 # How long a failed copy waits for its request to end. It may end behind it, too.
 _FAREWELL_SECONDS = 0.2
 _END = b""

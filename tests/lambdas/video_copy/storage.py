@@ -7,7 +7,6 @@ from typing import Any
 import boto3
 
 from lambdas.runtime import clients
-from tests.local.ministack.emulator import REGION
 
 
 def streams_to(url: str, keys: tuple[str, str, str | None]) -> Any:
@@ -17,7 +16,7 @@ def streams_to(url: str, keys: tuple[str, str, str | None]) -> Any:
         "s3",
         config=clients.STREAMS,
         endpoint_url=url,
-        region_name=REGION,
+        region_name="us-east-1",
         aws_access_key_id=access_key,
         aws_secret_access_key=secret_key,
         aws_session_token=token,
