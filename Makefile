@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 COMMANDS := up preview down stop status logs env journey proof lint test canary chaos lock policies pulumi
 
-.PHONY: help $(COMMANDS)
+.PHONY: help backfill $(COMMANDS)
 
 help: ## What there is to run
 	@./rendio --help
@@ -10,3 +10,6 @@ help: ## What there is to run
 # ARGS reaches the command: make preview ARGS=--diff, make logs ARGS="device_check -f".
 $(COMMANDS):
 	@./rendio $@ $(ARGS)
+
+backfill: ## make backfill STACK=prod RATE=60 [DRY_RUN=1] [FAILED=1]
+	@./rendio backfill $(if $(STACK),--stack $(STACK)) $(if $(RATE),--rate $(RATE)) $(if $(DRY_RUN),--dry-run) $(if $(FAILED),--failed)

@@ -11,11 +11,12 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from local import canary, checks, environment, logs, report, scope
+from local import canary, checks, environment, logs, operations, report, scope
+from local.backfill import FUNCTION, Backfill
 from local.cloud import Cloud
 from local.errors import Interrupted, LocalError
 from local.progress import Progress, Silent
-from local.state import REPOSITORY, State
+from local.state import REPOSITORY, STACK, State
 
 app = typer.Typer(
     name="rendio",
@@ -107,6 +108,21 @@ def journey() -> None:
     """Act as a phone: check in, upload a photograph, load it back, be refused what is not one's own."""
     if not _journey(Cloud(State.default())):
         raise typer.Exit(1)
+
+
+@app.command()
+def backfill(
+    stack: Annotated[str, typer.Option(help="local, or a stack on AWS, with this shell's credentials.")] = STACK,
+    rate: Annotated[int, typer.Option(min=1, max=10_000, help="Videos a minute.")] = 60,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many wait, and change nothing.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Those whose migration failed, too.")] = False,
+) -> None:
+    """Ask for the migration of old videos at a chosen rate. Stop it and run it again whenever you like."""
+    asking = Backfill(operations.function(stack, FUNCTION), report.console(), rate, failed=failed)
+    if dry_run:
+        asking.preview()
+    else:
+        asking.run()
 
 
 @app.command(context_settings=PASS_ON)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
 from lambdas.runtime.claims import Claims
@@ -14,9 +16,14 @@ from lambdas.runtime.errors import PaymentRequired
 from lambdas.runtime.video_models import MODELS
 from lambdas.submit_video.jobs import PostgresJobs
 from lambdas.submit_video.requests import VideoRequest
+from tests.chaos.record import Figure, Record
 from tests.database.scene import Database as Scene
-from tests.database.scene import Person
+from tests.database.scene import Person, database_in
 from tests.lambdas.phones import claims_of, function_database
+
+TITLE = "Many orders at once against credits for half of them"
+SHORT: dict[str, Any] = {"spenders": 20, "spends": 500, "affordable": 250}
+LONG: dict[str, Any] = {"spenders": 200, "spends": 10_000, "affordable": 5_000}
 
 _ORDER = VideoRequest.of({"model": "hailuo-02-standard", "prompt": "a canary"}, {})
 PRICE = MODELS["hailuo-02-standard"].credits
@@ -44,6 +51,21 @@ class Spending:
             and self.succeeded + self.refused == self.spends
             and self.adds_up
         )
+
+
+def run(record: Record, *, spenders: int, spends: int, affordable: int) -> list[Figure]:
+    """Order in a database of its own."""
+    folder = record.folder / "database"
+    shutil.rmtree(folder, ignore_errors=True)
+    with database_in(folder) as scene:
+        outcome = spend(scene, spenders=spenders, spends=spends, affordable=affordable)
+    return [
+        Figure.exactly("orders that succeeded", outcome.succeeded, affordable),
+        Figure.exactly("orders that were refused", outcome.refused, spends - affordable),
+        Figure.exactly("jobs", outcome.jobs, affordable),
+        Figure.exactly("entries of the ledger", outcome.entries, affordable),
+        Figure.exactly("the ledger adds up", outcome.adds_up, wanted=True),
+    ]
 
 
 def spend(scene: Scene, *, spenders: int, spends: int, affordable: int, users: int = 5) -> Spending:

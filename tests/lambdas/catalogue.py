@@ -25,6 +25,7 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fal_webhook": ("webhooks", ("boto3", "psycopg", "urllib3", "cryptography.hazmat.primitives.asymmetric.ed25519")),
     "inspect_image": ("database_images", ("boto3", "psycopg", "PIL.Image")),
     "migrate_video": ("database", ("boto3", "psycopg")),
+    "sweep_videos": ("database", ("boto3", "psycopg", "urllib3")),
     "backfill_videos": ("database", ("boto3", "psycopg")),
     "make_thumbnail": ("video_frames", ("boto3", "psycopg")),
 }

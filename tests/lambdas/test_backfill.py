@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from local.backfill import Backfill
 from tests.lambdas.video_world import VideoWorld, Worker
 
 
@@ -109,3 +113,62 @@ def test_an_event_that_cannot_be_understood_changes_nothing(
 ) -> None:
     assert "InvalidRequest" in backfill.handle(event).error
     assert statuses(world, old) == ["none"] * 5
+
+
+def command(backfill: Worker, text: io.StringIO, *, rate: int, **more: Any) -> tuple[Backfill, list[float]]:
+    """The command of `make backfill`, with the function in its place and its waits noted."""
+    waits: list[float] = []
+    console = Console(file=text, width=200)
+    return Backfill(lambda payload: run(backfill, **payload), console, rate, sleep=waits.append, **more), waits
+
+
+@pytest.mark.plan("M9")
+def test_the_command_asks_at_its_rate_until_nothing_remains(
+    world: VideoWorld, backfill: Worker, old: list[uuid.UUID]
+) -> None:
+    text = io.StringIO()
+    asking, waits = command(backfill, text, rate=24)
+    assert asking.run() == 5
+    assert waits == [5.0, 5.0], "two every five seconds are 24 a minute"
+    assert asked_for(world) == {str(job) for job in old}
+    assert "5 videos were asked for, 0 remain." in text.getvalue()
+
+
+@pytest.mark.plan("M9")
+def test_the_command_that_was_stopped_goes_on(world: VideoWorld, backfill: Worker, old: list[uuid.UUID]) -> None:
+    asking, _ = command(backfill, io.StringIO(), rate=24)
+
+    def stop(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        dataclasses.replace(asking, sleep=stop).run()
+    assert asking.run() == 3
+    assert asked_for(world) == {str(job) for job in old}, "each once"
+
+
+@pytest.mark.plan("M9")
+def test_the_commands_dry_run_tells_how_many_wait(world: VideoWorld, backfill: Worker, old: list[uuid.UUID]) -> None:
+    text = io.StringIO()
+    command(backfill, text, rate=1)[0].preview()
+    assert text.getvalue().startswith("5 videos wait; the oldest is of ")
+    assert statuses(world, old) == ["none"] * 5
+
+
+@pytest.mark.plan("M9")
+def test_the_command_asks_for_a_failing_video_once_a_run(
+    world: VideoWorld, backfill: Worker, old: list[uuid.UUID]
+) -> None:
+    for job in old:
+        world.change(job, "migration_status = 'failed', migration_error = 'gone'")
+    asking, _ = command(backfill, io.StringIO(), rate=24, failed=True)
+
+    def fail_again(_: float) -> None:
+        with world.scene.superuser() as connection:
+            connection.execute(
+                "update public.video_jobs set migration_status = 'failed', updated_at = now()"
+                " where migration_status = 'pending' and id = any(%s)",
+                (old,),
+            )
+
+    assert dataclasses.replace(asking, sleep=fail_again).run() == 5

@@ -133,7 +133,7 @@ class VideoWorld:
 
     def environment(self, function: str) -> dict[str, str]:
         """What infra/function_environments.py gives the function, and Lambda with it."""
-        access_key, secret_key, token = self._session(function)
+        access_key, secret_key, token = self.session(function)
         return {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(REPOSITORY),
@@ -171,7 +171,8 @@ class VideoWorld:
         finally:
             running.end()
 
-    def _session(self, function: str) -> tuple[str, str, str]:
+    def session(self, function: str) -> tuple[str, str, str]:
+        """Keys of the function's role."""
         if function not in self._keys:
             document = json.loads(Documents(NAMES.context()).render(f"iam/{function}.json.j2"))
             role = self.emulator.role(*document["Statement"])
@@ -183,18 +184,25 @@ class VideoWorld:
     def finished_job(self, *, size: int = VIDEO_BYTES, faults: list[DownloadFault] | None = None) -> Job:
         """A generation that has just completed: its row is pending, and no message was sent."""
         job_id = self.scene.new_job(self.owner, "pending")
-        file = self.cdn.files.add(f"{job_id}.mp4", CONTENT_TYPE, 0, owner=str(job_id))
-        file.tail = marked(str(job_id))
-        file.path = self._videos.of(size - len(file.tail))
-        file.faults = list(faults or [])
-        url = self.cdn.url(file)
+        job = self.made(job_id, self.owner, size=size, faults=faults)
         with self.scene.superuser() as connection:
             connection.execute(
                 "update public.video_jobs set video_url = %s, video_url_expires_at = now() + interval '7 days'"
                 " where id = %s",
-                (url, job_id),
+                (job.url, job_id),
             )
-        return Job(job_id, self.owner, file, url, hashlib.sha256(file.path.read_bytes() + file.tail).digest())
+        return job
+
+    def made(
+        self, job_id: uuid.UUID, owner: Person, *, size: int = VIDEO_BYTES, faults: list[DownloadFault] | None = None
+    ) -> Job:
+        """The generator has a video of this job, its bytes like no other's."""
+        file = self.cdn.files.add(f"{job_id}.mp4", CONTENT_TYPE, 0, owner=str(job_id))
+        file.tail = marked(str(job_id))
+        file.path = self._videos.of(size - len(file.tail))
+        file.faults = list(faults or [])
+        content = file.path.read_bytes() + file.tail
+        return Job(job_id, owner, file, self.cdn.url(file), hashlib.sha256(content).digest())
 
     def row(self, job_id: uuid.UUID) -> dict[str, Any]:
         with self.scene.superuser() as connection:
@@ -224,13 +232,23 @@ class VideoWorld:
         body = json.dumps({"job_id": str(job_id), "request_id": f"request-of-{job_id}"})
         return {"Records": [{"messageId": f"message-of-{job_id}", "body": body}]}
 
-    def receive(self, *, wait: int = 0) -> list[dict[str, Any]]:
+    def receive(self, *, wait: int = 0, most: int = 10) -> list[dict[str, Any]]:
         """Messages of the queue, as events; they are gone from it, as after a handler that succeeded."""
-        answer = self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait)
+        answer = self.sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=most, WaitTimeSeconds=wait)
         messages = answer.get("Messages", [])
         for message in messages:
             self.sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
         return [{"Records": [{"messageId": each["MessageId"], "body": each["Body"]}]} for each in messages]
+
+    def give_back(self, event: dict[str, Any]) -> None:
+        """Put an event's message into the queue: it is new, or its handler failed."""
+        self.sqs.send_message(QueueUrl=self.queue_url, MessageBody=event["Records"][0]["body"])
+
+    def is_quiet(self) -> bool:
+        """Whether the queue holds no message, and none is on its way to it."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed"]
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=names)
+        return all(int(answer["Attributes"][name]) == 0 for name in names)
 
     # --- storage
 

@@ -54,6 +54,8 @@ create index video_jobs_by_user on public.video_jobs (user_id, created_at desc, 
 create index video_jobs_by_image on public.video_jobs (image_id);
 create index video_jobs_open on public.video_jobs (created_at) where status in ('submitting', 'queued', 'processing');
 create index video_jobs_to_migrate on public.video_jobs (migration_due_at) where migration_status = 'pending';
+create index video_jobs_at_the_generator on public.video_jobs (video_url_expires_at)
+  where video_url_expires_at is not null;
 create index video_jobs_to_back_fill on public.video_jobs (created_at, id) where migration_status = 'none';
 create index video_jobs_without_thumbnail on public.video_jobs (migrated_at)
   where object_key is not null and thumbnail_key is null;

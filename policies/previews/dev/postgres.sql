@@ -85,7 +85,7 @@ grant usage on schema public to rendio_dev_submit_video;
 grant connect on database rendio to rendio_dev_sweep_videos;
 grant insert (user_id, amount, reason, job_id) on table public.credit_ledger to rendio_dev_sweep_videos;
 grant select (id, auth_user_id, credits_remaining, blocked_at) on table public.users to rendio_dev_sweep_videos;
-grant select (id, user_id, model, status, credits, generator_request_id, polled_at, created_at, deleted_at, migration_status, migration_attempts, migration_due_at, object_key, thumbnail_key) on table public.video_jobs to rendio_dev_sweep_videos;
+grant select (id, user_id, model, status, credits, generator_request_id, polled_at, created_at, deleted_at, migration_status, migration_attempts, migration_due_at, video_url_expires_at, object_key, thumbnail_key) on table public.video_jobs to rendio_dev_sweep_videos;
 grant update (credits_remaining, updated_at) on table public.users to rendio_dev_sweep_videos;
 grant update (status, generator_request_id, polled_at, finished_at, error_code, video_url, video_url_expires_at, migration_status, migration_due_at, updated_at, migration_error, object_key, thumbnail_key) on table public.video_jobs to rendio_dev_sweep_videos;
 grant usage on schema public to rendio_dev_sweep_videos;

@@ -1,0 +1,77 @@
+"""Calls a function of any stack by its name: what the tools of people on call are made of.
+
+On `local` the caller is the laptop cloud's own administrator. On AWS it is whoever the shell's credentials belong to,
+and only in the account that the stack's file allows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+import yaml
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.cloud import Cloud
+from local.errors import LocalError, Refused
+from local.state import REPOSITORY, STACK, State
+
+READ_SECONDS = 120
+Invoke = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+def function(stack: str, name: str) -> Invoke:
+    """Call the function `name` of `stack`, such as `backfill-videos`: payload to answer, waiting for it, once.
+
+    Raises:
+        Refused: the shell's credentials are another account's.
+        LocalError: there is no such stack, or the function cannot be called, or it failed.
+    """
+    client, full_name = _client(stack), f"rendio-{stack}-{name}"
+
+    def invoke(payload: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            answer = client.invoke(FunctionName=full_name, Payload=json.dumps(dict(payload)).encode())
+            content = json.loads(answer["Payload"].read())
+        except (BotoCoreError, ClientError, ValueError) as error:
+            raise LocalError(
+                f"{full_name} cannot be called.", why=str(error), fix="Is the stack up, and may you invoke it?"
+            ) from error
+        if "FunctionError" in answer or not isinstance(content, dict):
+            why = content.get("errorMessage", "") if isinstance(content, dict) else ""
+            raise LocalError(f"{full_name} failed.", why=why, fix="Its log has the rest.")
+        return content
+
+    return invoke
+
+
+def _client(stack: str) -> Any:
+    if stack == STACK:
+        cloud = Cloud(State.default())
+        cloud.outputs()  # says so when nothing is deployed
+        return cloud.admin_credentials.client("lambda", cloud.url, read_timeout=READ_SECONDS)
+    file = REPOSITORY / f"Pulumi.{stack}.yaml"
+    if not stack.isidentifier() or not file.exists():
+        raise LocalError(f"There is no stack {stack!r}.", fix="Name one that has a Pulumi.<stack>.yaml here.")
+    config = yaml.safe_load(file.read_text())["config"]
+    session = boto3.Session(region_name=config["aws:region"])
+    _require_account(session, stack, [str(account) for account in config["aws:allowedAccountIds"]])
+    patient = Config(read_timeout=READ_SECONDS, connect_timeout=5, retries={"total_max_attempts": 1})
+    return session.client("lambda", config=patient)
+
+
+def _require_account(session: boto3.Session, stack: str, allowed: list[str]) -> None:
+    try:
+        account = session.client("sts").get_caller_identity()["Account"]
+    except (BotoCoreError, ClientError) as error:
+        raise LocalError(
+            "AWS does not know who you are.", why=str(error), fix="Log in, or set AWS_PROFILE, and run it again."
+        ) from error
+    if account not in allowed:
+        raise Refused(
+            f"These credentials are of account {account}; stack {stack} is in {', '.join(allowed)}.",
+            fix="Use credentials of the stack's account.",
+        )
