@@ -24,6 +24,8 @@ SPEND: LiteralString = "update public.users set credits_remaining = credits_rema
 NEW_JOB: LiteralString = "insert into public.video_jobs (user_id, model, credits, credits_left, request_digest) values"
 LEDGER: LiteralString = "insert into public.credit_ledger (user_id, amount, reason, job_id) values"
 MIGRATION: LiteralString = "update public.video_jobs set migration_status ="
+DELTA: LiteralString = "insert into rendio.storage_deltas (bucket, bytes, objects) values"
+ACTIVE: LiteralString = "update public.users set last_active_at = now()"
 
 ATTEMPTS = (
     Attempt("user", "select id from public.users where id in (%(alice)s, %(bob)s)"),
@@ -94,6 +96,18 @@ ATTEMPTS = (
     Attempt("make_thumbnail", "select id from public.users where id in (%(alice)s, %(bob)s)"),
     Attempt("make_thumbnail", "select id from public.video_jobs where user_id in (%(alice)s, %(bob)s)"),
     Attempt("make_thumbnail", "update public.video_jobs set thumbnail_key = 't' where migrated_at is null"),
+    *(
+        Attempt(function, f"{DELTA} ('{bucket}', {amount}, {amount})")
+        for function, bucket in (
+            ("inspect_image", "images"), ("upload_image_direct", "images"), ("migrate_video", "videos"),
+            ("make_thumbnail", "videos"), ("sweep_videos", "videos"), ("delete_video", "videos"),
+        )
+        for amount in (1, -1)
+    ),
+    *(
+        Attempt(who, f"{ACTIVE} where id in (%(alice)s, %(bob)s)", claims=True)
+        for who in ("user", "submit_video", "delete_video")
+    ),
     Attempt("access_drift", "select digest from rendio.access_model"),
     Attempt("database_admin", "select id from rendio.schema_versions"),
     Attempt("database_admin", "update rendio.access_model set applied_at = now()"),
