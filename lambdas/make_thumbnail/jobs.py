@@ -24,13 +24,14 @@ class PostgresJobs:
             )
             return done.rowcount == 1
 
-    def made(self, key: VideoKey) -> bool:
-        """Record the thumbnail; False when the video was deleted meanwhile. Another run's is as good."""
+    def made(self, key: VideoKey, size: int) -> bool:
+        """Record the thumbnail of `size` bytes; False when the video was deleted meanwhile. Another
+        run's is as good."""
         with self._database.transaction() as cursor:
             cursor.execute(
-                "update public.video_jobs set thumbnail_key = %s, updated_at = now()"
+                "update public.video_jobs set thumbnail_key = %s, thumbnail_bytes = %s, updated_at = now()"
                 " where id = %s and object_key = %s and thumbnail_key is null and deleted_at is null",
-                (key.thumbnail, key.job_id, str(key)),
+                (key.thumbnail, size, key.job_id, str(key)),
             )
             found = cursor.execute(
                 "select from public.video_jobs where id = %s and thumbnail_key = %s and deleted_at is null",

@@ -32,7 +32,7 @@ class Outcome(StrEnum):
 
 class Jobs(Protocol):
     def begin(self, key: VideoKey) -> bool: ...
-    def made(self, key: VideoKey) -> bool: ...
+    def made(self, key: VideoKey, size: int) -> bool: ...
     def without_thumbnail(self, migrated_before: timedelta, *, limit: int) -> list[VideoKey]: ...
 
 
@@ -65,7 +65,7 @@ class Thumbnailer:
         if jpeg is None:
             return Outcome.NO_PICTURE
         self.videos.put_thumbnail(key, jpeg)
-        if self.jobs.made(key):
+        if self.jobs.made(key, len(jpeg)):
             return Outcome.MADE
         self.videos.remove_thumbnail(key)  # nobody would remove it any more: the video's objects are gone
         return Outcome.GONE

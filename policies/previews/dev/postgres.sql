@@ -16,9 +16,10 @@ grant execute on function auth.jwt() to authenticated;
 grant execute on function auth.role() to authenticated;
 grant execute on function auth.uid() to authenticated;
 grant insert (id, user_id, content_type, declared_bytes) on table public.images to authenticated;
-grant select (id, user_id, status, reason, content_type, declared_bytes, object_key, bytes, width, height, created_at, inspected_at) on table public.images to authenticated;
-grant select (id, auth_user_id, credits_remaining, blocked_at, created_at) on table public.users to authenticated;
+grant select (id, user_id, status, reason, content_type, declared_bytes, object_key, bytes, width, height, created_at, inspected_at, deleted_at) on table public.images to authenticated;
+grant select (id, auth_user_id, credits_remaining, blocked_at, last_active_at, created_at) on table public.users to authenticated;
 grant select (id, user_id, model, settings, image_id, credits, status, error_code, finished_at, video_url, video_url_expires_at, migration_status, object_key, bytes, thumbnail_key, deleted_at, deleted_because, created_at) on table public.video_jobs to authenticated;
+grant update (last_active_at) on table public.users to authenticated;
 grant usage on schema auth to authenticated;
 grant usage on schema public to authenticated;
 grant connect on database rendio to rendio_dev_access_drift;
@@ -30,11 +31,14 @@ grant update (migration_status, migration_attempts, migration_due_at, migration_
 grant usage on schema public to rendio_dev_backfill_videos;
 grant connect on database rendio to rendio_dev_delete_video;
 grant execute on function auth.uid() to rendio_dev_delete_video;
-grant select (id, auth_user_id, credits_remaining, blocked_at) on table public.users to rendio_dev_delete_video;
+grant insert (bucket, bytes, objects) on table rendio.storage_deltas to rendio_dev_delete_video;
+grant select (id, auth_user_id, credits_remaining, blocked_at, last_active_at) on table public.users to rendio_dev_delete_video;
 grant select (id, user_id, status, object_key, thumbnail_key, deleted_at, deleted_because) on table public.video_jobs to rendio_dev_delete_video;
+grant update (last_active_at) on table public.users to rendio_dev_delete_video;
 grant update (deleted_at, deleted_because, video_url, video_url_expires_at, object_key, thumbnail_key, updated_at) on table public.video_jobs to rendio_dev_delete_video;
 grant usage on schema auth to rendio_dev_delete_video;
 grant usage on schema public to rendio_dev_delete_video;
+grant usage on schema rendio to rendio_dev_delete_video;
 grant connect on database rendio to rendio_dev_device_check;
 grant insert (id, last_sign_in_at) on table auth.users to rendio_dev_device_check;
 grant insert (user_id, amount, reason) on table public.credit_ledger to rendio_dev_device_check;
@@ -56,46 +60,56 @@ grant update (credits_remaining, updated_at) on table public.users to rendio_dev
 grant update (status, generator_request_id, polled_at, finished_at, error_code, video_url, video_url_expires_at, migration_status, migration_due_at, updated_at) on table public.video_jobs to rendio_dev_fal_webhook;
 grant usage on schema public to rendio_dev_fal_webhook;
 grant connect on database rendio to rendio_dev_inspect_image;
+grant insert (bucket, bytes, objects) on table rendio.storage_deltas to rendio_dev_inspect_image;
 grant select (id, user_id, status, content_type, created_at) on table public.images to rendio_dev_inspect_image;
 grant select (id, auth_user_id) on table public.users to rendio_dev_inspect_image;
 grant update (status, reason, object_key, object_version, bytes, sha256, width, height, inspected_at) on table public.images to rendio_dev_inspect_image;
 grant usage on schema public to rendio_dev_inspect_image;
+grant usage on schema rendio to rendio_dev_inspect_image;
 grant connect on database rendio to rendio_dev_make_thumbnail;
+grant insert (bucket, bytes, objects) on table rendio.storage_deltas to rendio_dev_make_thumbnail;
 grant select (id, auth_user_id) on table public.users to rendio_dev_make_thumbnail;
 grant select (id, user_id, object_key, thumbnail_key, thumbnail_attempts, migrated_at, deleted_at) on table public.video_jobs to rendio_dev_make_thumbnail;
-grant update (thumbnail_key, thumbnail_attempts, updated_at) on table public.video_jobs to rendio_dev_make_thumbnail;
+grant update (thumbnail_key, thumbnail_bytes, thumbnail_attempts, updated_at) on table public.video_jobs to rendio_dev_make_thumbnail;
 grant usage on schema public to rendio_dev_make_thumbnail;
+grant usage on schema rendio to rendio_dev_make_thumbnail;
 grant connect on database rendio to rendio_dev_me;
 grant connect on database rendio to rendio_dev_migrate_video;
+grant insert (bucket, bytes, objects) on table rendio.storage_deltas to rendio_dev_migrate_video;
 grant select (id, auth_user_id) on table public.users to rendio_dev_migrate_video;
 grant select (id, user_id, status, video_url, video_url_expires_at, migration_status, migration_attempts, migration_due_at, finished_at, deleted_at) on table public.video_jobs to rendio_dev_migrate_video;
 grant update (video_url, video_url_expires_at, migration_status, migration_attempts, migration_due_at, migration_error, migrated_at, object_key, bytes, sha256, updated_at) on table public.video_jobs to rendio_dev_migrate_video;
 grant usage on schema public to rendio_dev_migrate_video;
+grant usage on schema rendio to rendio_dev_migrate_video;
 grant connect on database rendio to rendio_dev_submit_video;
 grant execute on function auth.uid() to rendio_dev_submit_video;
 grant insert (user_id, amount, reason, job_id) on table public.credit_ledger to rendio_dev_submit_video;
 grant insert (id, user_id, model, settings, image_id, credits, credits_left, idempotency_key, request_digest) on table public.video_jobs to rendio_dev_submit_video;
 grant select (id, user_id, status, object_key, content_type) on table public.images to rendio_dev_submit_video;
-grant select (id, auth_user_id, credits_remaining, blocked_at) on table public.users to rendio_dev_submit_video;
+grant select (id, auth_user_id, credits_remaining, blocked_at, last_active_at) on table public.users to rendio_dev_submit_video;
 grant select (id, user_id, status, credits, credits_left, idempotency_key, request_digest) on table public.video_jobs to rendio_dev_submit_video;
-grant update (credits_remaining, updated_at) on table public.users to rendio_dev_submit_video;
+grant update (credits_remaining, last_active_at, updated_at) on table public.users to rendio_dev_submit_video;
 grant update (status, generator_request_id, idempotency_key, finished_at, error_code, updated_at) on table public.video_jobs to rendio_dev_submit_video;
 grant usage on schema auth to rendio_dev_submit_video;
 grant usage on schema public to rendio_dev_submit_video;
 grant connect on database rendio to rendio_dev_sweep_videos;
 grant insert (user_id, amount, reason, job_id) on table public.credit_ledger to rendio_dev_sweep_videos;
+grant insert (bucket, bytes, objects) on table rendio.storage_deltas to rendio_dev_sweep_videos;
 grant select (id, auth_user_id, credits_remaining, blocked_at) on table public.users to rendio_dev_sweep_videos;
 grant select (id, user_id, model, status, credits, generator_request_id, polled_at, created_at, deleted_at, migration_status, migration_attempts, migration_due_at, video_url_expires_at, object_key, thumbnail_key) on table public.video_jobs to rendio_dev_sweep_videos;
 grant update (credits_remaining, updated_at) on table public.users to rendio_dev_sweep_videos;
 grant update (status, generator_request_id, polled_at, finished_at, error_code, video_url, video_url_expires_at, migration_status, migration_due_at, updated_at, migration_error, object_key, thumbnail_key) on table public.video_jobs to rendio_dev_sweep_videos;
 grant usage on schema public to rendio_dev_sweep_videos;
+grant usage on schema rendio to rendio_dev_sweep_videos;
 grant connect on database rendio to rendio_dev_upload_image;
 grant connect on database rendio to rendio_dev_upload_image_direct;
 grant execute on function auth.uid() to rendio_dev_upload_image_direct;
 grant insert (id, user_id, status, content_type, declared_bytes, object_key, object_version, bytes, sha256, width, height, inspected_at) on table public.images to rendio_dev_upload_image_direct;
+grant insert (bucket, bytes, objects) on table rendio.storage_deltas to rendio_dev_upload_image_direct;
 grant select (id, auth_user_id, blocked_at) on table public.users to rendio_dev_upload_image_direct;
 grant usage on schema auth to rendio_dev_upload_image_direct;
 grant usage on schema public to rendio_dev_upload_image_direct;
+grant usage on schema rendio to rendio_dev_upload_image_direct;
 grant connect on database rendio to rendio_dev_view_image;
 grant connect on database rendio to rendio_dev_view_video;
 grant execute on function auth.uid() to rendio_dev_view_video;
@@ -202,6 +216,16 @@ create policy images_update_inspect_image on public.images
   to rendio_dev_inspect_image
   using (status = 'pending')
   with check (status in ('ready', 'refused'));
+create policy users_active_delete_video on public.users
+  for update
+  to rendio_dev_delete_video
+  using (auth_user_id = (select auth.uid()) and deleted_at is null)
+  with check (auth_user_id = (select auth.uid()) and deleted_at is null and last_active_at = now());
+create policy users_active_own on public.users
+  for update
+  to authenticated
+  using (auth_user_id = (select auth.uid()) and deleted_at is null)
+  with check (auth_user_id = (select auth.uid()) and deleted_at is null and last_active_at = now());
 create policy users_insert_device_check on public.users
   for insert
   to rendio_dev_device_check
@@ -209,7 +233,7 @@ create policy users_insert_device_check on public.users
 create policy users_select_delete_video on public.users
   for select
   to rendio_dev_delete_video
-  using (auth_user_id = (select auth.uid()));
+  using (auth_user_id = (select auth.uid()) and deleted_at is null);
 create policy users_select_device_check on public.users
   for select
   to rendio_dev_device_check
@@ -233,11 +257,11 @@ create policy users_select_migrate_video on public.users
 create policy users_select_own on public.users
   for select
   to authenticated
-  using (auth_user_id = (select auth.uid()));
+  using (auth_user_id = (select auth.uid()) and deleted_at is null);
 create policy users_select_submit_video on public.users
   for select
   to rendio_dev_submit_video
-  using (auth_user_id = (select auth.uid()));
+  using (auth_user_id = (select auth.uid()) and deleted_at is null);
 create policy users_select_sweep_videos on public.users
   for select
   to rendio_dev_sweep_videos
@@ -245,11 +269,11 @@ create policy users_select_sweep_videos on public.users
 create policy users_select_upload_image_direct on public.users
   for select
   to rendio_dev_upload_image_direct
-  using (auth_user_id = (select auth.uid()));
+  using (auth_user_id = (select auth.uid()) and deleted_at is null);
 create policy users_select_view_video on public.users
   for select
   to rendio_dev_view_video
-  using (auth_user_id = (select auth.uid()));
+  using (auth_user_id = (select auth.uid()) and deleted_at is null);
 create policy users_update_device_check on public.users
   for update
   to rendio_dev_device_check
@@ -263,8 +287,8 @@ create policy users_update_fal_webhook on public.users
 create policy users_update_submit_video on public.users
   for update
   to rendio_dev_submit_video
-  using (auth_user_id = (select auth.uid()))
-  with check (auth_user_id = (select auth.uid()));
+  using (auth_user_id = (select auth.uid()) and deleted_at is null)
+  with check (auth_user_id = (select auth.uid()) and deleted_at is null);
 create policy users_update_sweep_videos on public.users
   for update
   to rendio_dev_sweep_videos
@@ -273,8 +297,8 @@ create policy users_update_sweep_videos on public.users
 create policy users_update_view_video on public.users
   for update
   to rendio_dev_view_video
-  using (auth_user_id = (select auth.uid()))
-  with check (auth_user_id = (select auth.uid()));
+  using (auth_user_id = (select auth.uid()) and deleted_at is null)
+  with check (auth_user_id = (select auth.uid()) and deleted_at is null);
 create policy video_jobs_forget_objects_sweep_videos on public.video_jobs
   for update
   to rendio_dev_sweep_videos
@@ -379,6 +403,30 @@ create policy schema_versions_all_database_admin on rendio.schema_versions
   to rendio_dev_database_admin
   using (true)
   with check (true);
+create policy storage_deltas_insert_delete_video on rendio.storage_deltas
+  for insert
+  to rendio_dev_delete_video
+  with check (bucket = 'videos' and objects <= 0 and bytes <= 0);
+create policy storage_deltas_insert_inspect_image on rendio.storage_deltas
+  for insert
+  to rendio_dev_inspect_image
+  with check (bucket = 'images' and objects >= 0 and bytes >= 0);
+create policy storage_deltas_insert_make_thumbnail on rendio.storage_deltas
+  for insert
+  to rendio_dev_make_thumbnail
+  with check (bucket = 'videos' and objects >= 0 and bytes >= 0);
+create policy storage_deltas_insert_migrate_video on rendio.storage_deltas
+  for insert
+  to rendio_dev_migrate_video
+  with check (bucket = 'videos' and objects >= 0 and bytes >= 0);
+create policy storage_deltas_insert_sweep_videos on rendio.storage_deltas
+  for insert
+  to rendio_dev_sweep_videos
+  with check (bucket = 'videos' and objects <= 0 and bytes <= 0);
+create policy storage_deltas_insert_upload_image_direct on rendio.storage_deltas
+  for insert
+  to rendio_dev_upload_image_direct
+  with check (bucket = 'images' and objects >= 0 and bytes >= 0);
 
 -- roles
 create role authenticated nologin;
