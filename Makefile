@@ -1,14 +1,14 @@
 # Every target is a command of ./rendio; this file only gives them the names people expect.
 .DEFAULT_GOAL := help
-COMMANDS := up preview down stop status logs env journey proof lint test canary chaos lock policies pulumi
+COMMANDS := up preview down stop status logs env journey proof lint test canary chaos backfill lock policies pulumi
 
-.PHONY: help backfill $(COMMANDS)
+.PHONY: help $(COMMANDS)
 
 help: ## What there is to run
 	@./rendio --help
 
 # ARGS reaches the command: make preview ARGS=--diff, make logs ARGS="device_check -f".
-$(COMMANDS):
+$(filter-out backfill,$(COMMANDS)):
 	@./rendio $@ $(ARGS)
 
 backfill: ## make backfill STACK=prod RATE=60 [DRY_RUN=1] [FAILED=1]

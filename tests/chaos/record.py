@@ -55,11 +55,12 @@ class Record:
         if not mark.exists() or json.loads(mark.read_text())["digest"] != digest:
             self._file.unlink(missing_ok=True)
             mark.write_text(json.dumps({"digest": digest, "parameters": dict(parameters)}, default=str))
-        self._units = {}
-        for line in self._file.read_text().splitlines() if self._file.exists() else ():
-            if line.endswith("}"):  # the last may have been cut off
-                noted = json.loads(line)
-                self._units[noted["unit"]] = noted["result"]
+        lines = self._file.read_text().splitlines(keepends=True) if self._file.exists() else []
+        if lines and not lines[-1].endswith("\n"):  # cut off by a kill
+            self._file.write_text("".join(lines[:-1]))
+            lines.pop()
+        noted = [json.loads(line) for line in lines]
+        self._units = {each["unit"]: each["result"] for each in noted}
 
     def done(self, unit: str) -> bool:
         """Whether this unit of work has ended already."""

@@ -29,6 +29,7 @@ from lambdas.migrate_video.errors import Cause, CopyFailed, Phase
 from lambdas.migrate_video.origins import Address, Origins
 from lambdas.migrate_video.upload import ObjectKey
 from lambdas.migrate_video.video_copy import copy_video
+from tests.chaos.record import Figure, Record
 from tests.lambdas.video_copy.certificate import Authority
 from tests.lambdas.video_copy.sources import (
     FOR_EVER,
@@ -42,6 +43,10 @@ from tests.lambdas.video_copy.sources import (
     whole,
 )
 from tests.lambdas.video_copy.storage import streams_to
+
+TITLE = "Copies that stall in every way, all at once: each ends within half a second of its deadline"
+SHORT: dict[str, Any] = {"runs": 30, "download_seconds": 1.5, "upload_seconds": 1.5, "total_seconds": 3.0}
+LONG: dict[str, Any] = {"runs": 200, "download_seconds": 15.0, "upload_seconds": 15.0, "total_seconds": 30.0}
 
 HOST, PUBLIC = "v3.fal.media", "104.18.1.1"
 LATE_AT_MOST = 0.5
@@ -103,6 +108,19 @@ class Run:
             and (self.failed.phase, self.failed.cause) == (self.stall.phase, Cause.OUT_OF_TIME)
             and self.late <= LATE_AT_MOST
         )
+
+
+def run(
+    record: Record, *, runs: int, download_seconds: float, upload_seconds: float, total_seconds: float
+) -> list[Figure]:
+    """Stall `runs` copies. All run at once, so there is nothing to go on from."""
+    made = stalled_runs(Limits(download_seconds, upload_seconds, total_seconds), runs)
+    record.note("worst", {stall.name: max(each.late for each in made if each.stall is stall) for stall in STALLS})
+    return [
+        Figure.exactly("stalled copies", len(made), runs),
+        Figure.exactly("ended otherwise than out of time in the phase that stalled", wrong_of(made), 0),
+        Figure.at_most("seconds after the deadline, worst", round(max(each.late for each in made), 3), LATE_AT_MOST),
+    ]
 
 
 def stalled_runs(limits: Limits, runs: int) -> list[Run]:
