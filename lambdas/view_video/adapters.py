@@ -36,12 +36,9 @@ def build() -> Videos:
     """The logic with its adapters, from the environment."""
     settings = read_settings(Settings)
     database = Database(read_settings(DatabaseSettings))
-    inline = (
-        InvokedMigration(
-            clients.waiting_lambda(settings.video_migration_inline_seconds), settings.video_migration_function
-        )
-        if settings.video_migration_mode == "inline"
-        else None
+    seconds = settings.video_migration_inline_seconds
+    worker = InvokedMigration(
+        clients.waiting_lambda(seconds), settings.video_migration_function, seconds=float(seconds)
     )
     return Videos(
         jobs=PostgresVideos(database),
@@ -50,6 +47,6 @@ def build() -> Videos:
         queue=MigrationQueue(clients.sqs(), settings.video_migration_queue_url),
         storage=UserStorage(role_arn=settings.user_storage_role_arn, bucket=settings.videos_bucket),
         url_seconds=settings.video_url_seconds,
-        inline=inline,
+        inline=worker if settings.video_migration_mode == "inline" else None,
         now=lambda: datetime.now(UTC),
     )

@@ -8,23 +8,28 @@ from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas.runtime.fal_calls import within
 from lambdas.runtime.observability import count, log
 
 
 class InvokedMigration:
-    """Asks the worker and waits for it as long as `client` reads (clients.waiting_lambda), no longer.
+    """Asks the worker and waits for it, at most `seconds`; `client` is boto3's Lambda (clients.waiting_lambda).
 
     The message on the queue was sent too: whoever comes second finds the attempt begun, and does nothing.
     """
 
-    def __init__(self, client: Any, function: str) -> None:
-        self._client, self._function = client, function
+    def __init__(self, client: Any, function: str, *, seconds: float) -> None:
+        self._client, self._function, self._seconds = client, function, seconds
 
     def migrate_now(self, job_id: UUID, request_id: str) -> None:
         """However it ends, the row says how: a worker that takes longer goes on by itself."""
         payload = json.dumps({"job_id": str(job_id), "request_id": request_id})
-        try:
+
+        def invoke() -> None:
             self._client.invoke(FunctionName=self._function, InvocationType="RequestResponse", Payload=payload)
-        except (BotoCoreError, ClientError) as error:
+
+        try:
+            within(self._seconds, invoke)
+        except (BotoCoreError, ClientError, TimeoutError) as error:
             log().info("inline migration not waited for", error=type(error).__name__)
             count("InlineMigrationsNotAwaited")
