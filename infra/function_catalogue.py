@@ -58,7 +58,7 @@ CATALOGUE = (
         uses_database=False,
     ),
     FunctionSpec(
-        FunctionId.SUBMIT_VIDEO, "Spends credits and hands a video order to the generator", 28, 512, "database"
+        FunctionId.SUBMIT_VIDEO, "Spends credits and hands a video order to the generator", 28, 1769, "database_images"
     ),
     FunctionSpec(FunctionId.VIEW_VIDEO, "Tells how videos are and where they play (M6, M10)", 28, 512, "database"),
     FunctionSpec(FunctionId.DELETE_VIDEO, "Deletes a user's video", 20, 512, "database"),

@@ -7,6 +7,7 @@ unknown word is an error and not "pending", and an answer that is lost says noth
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -147,26 +148,26 @@ class Fal:
             GeneratorUnavailable, GeneratorMisconfigured: nothing is known.
         """
         status = self._ask(application, request_id, "/status", seconds)
-        if not status.ok:
-            raise _unavailable(status)
-        word = status.member("status")
-        if word in _STAGES:
-            return Generation(_STAGES[word])
-        if word != "COMPLETED":
-            raise GeneratorUnavailable from ValueError("the generator answered with an unknown status")
-        if status.member("error") or status.error_type:
-            return _failed(status)
+        known = _under_way_or_failed(status)
+        if known is not None:
+            return known
         result = self._ask(application, request_id, "", seconds)
         return _made(result) if result.ok else _failed_for_good(result)
 
     def collect(self, application: str, request_id: str, *, seconds: float = ASK_SECONDS) -> Generation:
         """How a generation is that is said to have ended: the result, and the status only where there is none.
 
+        All of it takes at most about `seconds`.
+
         Raises:
             GeneratorUnavailable, GeneratorMisconfigured: nothing is known.
         """
+        ends = time.monotonic() + seconds
         result = self._ask(application, request_id, "", seconds)
-        return _made(result) if result.ok else self.look(application, request_id, seconds=seconds)
+        if result.ok:
+            return _made(result)
+        status = self._ask(application, request_id, "/status", max(0.0, ends - time.monotonic()))
+        return _under_way_or_failed(status) or _failed_for_good(result)
 
     def _ask(self, application: str, request_id: str, what: str, seconds: float) -> Answer:
         url = f"{self._queue}/{application}/requests/{quote(request_id, safe='')}{what}"
@@ -199,6 +200,22 @@ def _not_taken(answer: Answer) -> Exception:
     if 400 <= answer.status < 500 and answer.status != 408:
         return GenerationRefused()
     return SubmissionAmbiguous(f"the generator answered {answer.status} and named no request")
+
+
+def _under_way_or_failed(status: Answer) -> Generation | None:
+    """What a status says by itself; None when only the result tells.
+
+    Raises:
+        GeneratorUnavailable: it says nothing we know.
+    """
+    if not status.ok:
+        raise _unavailable(status)
+    word = status.member("status")
+    if isinstance(word, str) and word in _STAGES:
+        return Generation(_STAGES[word])
+    if word != "COMPLETED":
+        raise GeneratorUnavailable from ValueError("the generator answered with an unknown status")
+    return _failed(status) if status.member("error") or status.error_type else None
 
 
 def _made(result: Answer) -> Generation:

@@ -17,6 +17,7 @@ from lambdas.runtime.claims import Claims
 from lambdas.runtime.errors import ApiError, Conflict, DatabaseUnavailable, Gone, NotFound, Unprocessable
 from lambdas.runtime.generator import GenerationRefused, SubmissionAmbiguous
 from lambdas.runtime.observability import count, log
+from lambdas.submit_video.pictures import Picture
 from lambdas.submit_video.requests import VideoRequest
 
 
@@ -84,14 +85,6 @@ class Generator(Protocol):
     def submit(self, path: str, arguments: dict[str, Any], *, webhook: str, lifetime_seconds: int) -> str: ...
 
 
-@dataclass(frozen=True, repr=False)
-class Picture:
-    """An image's bytes, and their type."""
-
-    content: bytes
-    content_type: str
-
-
 @dataclass(frozen=True)
 class Submissions:
     """Takes orders. `webhook_url` is where the generator calls back; it is told the job there."""
@@ -141,7 +134,7 @@ class Submissions:
         content = self.images.get(claims.sub, image.key, maximum_bytes=self.image_max_bytes)
         if content is None:
             raise ImageExpired
-        return Picture(content, image.content_type)
+        return Picture(content, image.content_type).for_generator()
 
     def _hand_over(self, claims: Claims, order: Order, request: VideoRequest, picture: Picture | None) -> None:
         try:
@@ -164,7 +157,7 @@ class Submissions:
             image_url = self.uploads.upload(
                 picture.content,
                 content_type=picture.content_type,
-                file_name=f"image.{picture.content_type.removeprefix('image/')}",
+                file_name=picture.file_name,
                 lifetime_seconds=self.result_seconds,
             )
         return self.generator.submit(

@@ -19,7 +19,7 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "upload_image_direct": ("database_images", ("boto3", "psycopg", "PIL.Image")),
     "upload_image_anonymous": ("images", ("boto3", "PIL.Image")),
     "list_models": ("plain", ("uuid",)),  # no SDK, but its caller is a UUID
-    "submit_video": ("database", ("boto3", "psycopg", "urllib3")),
+    "submit_video": ("database_images", ("boto3", "psycopg", "urllib3")),
     "view_video": ("database", ("boto3", "psycopg", "urllib3")),
     "delete_video": ("database", ("boto3", "psycopg")),
     "fal_webhook": ("webhooks", ("boto3", "psycopg", "urllib3", "cryptography.hazmat.primitives.asymmetric.ed25519")),

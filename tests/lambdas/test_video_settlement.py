@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from lambdas.delete_video.logic import VideoInProgress
 from lambdas.delete_video.logic import VideoNotFound as NothingToDelete
 from lambdas.runtime.generator import ERROR_CODES
+from lambdas.view_video.inline import InvokedMigration
 from lambdas.view_video.logic import VideoDeleted, VideoExpired, VideoNotFound
 from lambdas.view_video.pages import Cursor, Page
 from tests.database.scene import Database as Scene
@@ -195,6 +200,23 @@ class TestInline:
         for _ in range(2):
             view = videos.view(claims_of(alice), str(job), request_id="r1")
         assert (view["storage"], asked, service.queue.sent) == ("own", [job], [job])
+
+    @pytest.mark.plan("M6")
+    def test_a_worker_that_takes_its_time_is_not_waited_for(self, httpserver: HTTPServer) -> None:
+        def stalled(_: Request) -> Response:
+            time.sleep(1.5)  # the trouble itself
+            return Response("null")
+
+        httpserver.expect_request("/2015-03-31/functions/worker/invocations").respond_with_handler(stalled)
+        client = boto3.client(
+            "lambda",
+            endpoint_url=httpserver.url_for(""),
+            aws_access_key_id="a",
+            aws_secret_access_key="s",  # nobody's
+        )
+        began = time.monotonic()
+        InvokedMigration(client, "worker", seconds=0.3).migrate_now(uuid.uuid4(), "r1")
+        assert 0.3 <= time.monotonic() - began < 0.8
 
 
 class TestDeletion:

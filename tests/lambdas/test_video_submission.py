@@ -23,6 +23,7 @@ from tests.database.scene import Database as Scene
 from tests.database.scene import Person
 from tests.lambdas.phones import claims_of
 from tests.lambdas.videos import MODEL, PNG, PRICE, RESULT_DAYS, Account, Key, Service, at_once
+from tests.unit.lambdas.pictures import encoded
 
 CREDITS = 20
 
@@ -67,6 +68,22 @@ def test_the_image_goes_to_the_generators_storage_and_lives_as_long_as_the_job(
     [upload] = service.fal.control("uploads", method="GET")
     assert (upload["size"], upload["content_type"]) == (len(PNG), "image/jpeg")
     assert upload["lifetime_seconds"] == RESULT_DAYS * 86_400
+
+
+@pytest.mark.plan("M3")
+def test_a_photograph_that_no_model_reads_is_handed_over_as_one_that_all_do(
+    service: Service, scene: Scene, alice: Person
+) -> None:
+    image = scene.new_image(alice)
+    with scene.superuser() as connection:
+        connection.execute("update public.images set content_type = 'image/heic' where id = %s", (image,))
+    service.storage.objects["images/x"] = encoded("HEIF")
+    order = service.order(alice, image_id=str(image))
+    [upload] = service.fal.control("uploads", method="GET")
+    assert upload["content_type"] == "image/jpeg"
+    service.finish(order.job_id)
+    [fetched] = service.fal.told(service.made(order.job_id))["images"]
+    assert (fetched["fetched"], fetched["format"]) == (True, "JPEG")
 
 
 @pytest.mark.plan("M3", "M10", "M17")

@@ -158,6 +158,25 @@ def test_a_generator_that_does_not_say_is_asked_at_the_next_call_back(
     assert completed_once(listened, alice, job)
 
 
+@pytest.mark.plan("N3")
+@pytest.mark.parametrize("trouble", ["", "stalled-generator", "slow-refusal"])
+def test_it_is_answered_within_a_second(service: Service, alice: Person, trouble: str) -> None:
+    process = service.webhooks()
+    with listening(lambda: process) as url:
+        service.webhook_url = url
+        assert service.finish(service.order(alice).job_id) == [204]  # a warm process
+        job = service.ended(alice)
+        if trouble == "stalled-generator":
+            service.fal.control("faults", {"path": "/fal-ai", "kind": "pass", "delay_seconds": 5})
+        elif trouble == "slow-refusal":
+            service.fal.control("faults", [{"path": "/fal-ai", "delay_seconds": 0.6, "times": 2}])
+        began = time.monotonic()
+        answered = call_back(service, job)
+        took = time.monotonic() - began
+    assert answered == [503 if trouble else 204]
+    assert took < 1, took
+
+
 @pytest.mark.plan("N3", "M10")
 def test_a_job_with_a_request_of_its_own_is_not_taken_over_by_another(
     listened: Service, alice: Person, scene: Scene, bob: Person, job: uuid.UUID
