@@ -112,7 +112,8 @@ def test_out_of_reach_is_neither_good_nor_bad_until_it_is_reached(key: Ed25519Pr
 def test_what_is_no_key_is_passed_over(key: Ed25519PrivateKey) -> None:
     strange = [{}, None, {"kty": "RSA"}, jwk(key, x="short"), jwk(key, x="!"), jwk(key, crv="X25519"), jwk(key, x=None)]
     assert len(keys_of({"keys": [*strange, jwk(key), jwk(key, x=jwk(key)["x"] + "=")]})) == 2
-    for nothing in ({}, {"keys": []}, {"keys": strange}, {"keys": "x"}, [], None):
+    without: list[Any] = [{}, {"keys": []}, {"keys": strange}, {"keys": "x"}, [], None]
+    for nothing in without:
         with pytest.raises(ValueError, match="no Ed25519 key"):
             keys_of(nothing)
 
