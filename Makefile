@@ -1,6 +1,6 @@
 # Every target is a command of ./rendio; this file only gives them the names people expect.
 .DEFAULT_GOAL := help
-COMMANDS := up preview down stop status logs env journey proof lint test canary chaos backfill lock policies pulumi
+COMMANDS := up preview down stop status logs env journey proof lint test canary chaos backfill lock policies matrix pulumi
 
 .PHONY: help $(COMMANDS)
 
@@ -8,8 +8,11 @@ help: ## What there is to run
 	@./rendio --help
 
 # ARGS reaches the command: make preview ARGS=--diff, make logs ARGS="device_check -f".
-$(filter-out backfill,$(COMMANDS)):
+$(filter-out backfill matrix,$(COMMANDS)):
 	@./rendio $@ $(ARGS)
 
 backfill: ## make backfill STACK=prod RATE=60 [DRY_RUN=1] [FAILED=1]
 	@./rendio backfill $(if $(STACK),--stack $(STACK)) $(if $(RATE),--rate $(RATE)) $(if $(DRY_RUN),--dry-run) $(if $(FAILED),--failed)
+
+matrix: ## make matrix [STACK=dev] [AWS=1]
+	@./rendio matrix $(if $(STACK),--stack $(STACK)) $(if $(AWS),--aws) $(ARGS)

@@ -174,6 +174,12 @@ def policies(context: typer.Context) -> None:
     raise typer.Exit(checks.tool("policies.review.previews", context.args))
 
 
+@app.command(context_settings=PASS_ON)
+def matrix(context: typer.Context) -> None:
+    """Try who may do what on every stack, compare with what is expected, write policies/previews/*/access-matrix.*."""
+    raise typer.Exit(checks.tool("policies.review.matrix", context.args))
+
+
 @app.command()
 def lock() -> None:
     """Write the requirements' locks anew from requirements*.in."""

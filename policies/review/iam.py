@@ -37,6 +37,7 @@ class Principal:
         arn: of the user, or of the role's session; "" for a service and for anonymous callers.
         tags: of the session or user, `aws:PrincipalTag/…`.
         policies: identity policies that are not the stack's, such as those of another account's administrator.
+        keys: condition keys that are in each of its requests, such as the function whose code asks.
         in_network: whether its calls to S3 pass the VPC endpoint and its policy.
     """
 
@@ -47,6 +48,7 @@ class Principal:
     service: str = ""
     tags: Values = field(default_factory=dict)
     policies: tuple[str, ...] = ()
+    keys: Values = field(default_factory=dict)
     in_network: bool = False
 
     @property
@@ -191,7 +193,8 @@ def _context(request: Request) -> iam_evaluator.EvalContext:
     address = str(keys.pop("aws:sourceip", "198.51.100.7"))
     tag_keys = keys.setdefault("aws:tagkeys", None)  # type: ignore[arg-type]  # absent, not empty
     tags = {name: str(value) for name, value in request.context.items() if name.lower().startswith("aws:requesttag/")}
-    own = {f"aws:principaltag/{name}".lower(): value for name, value in principal.tags.items()}
+    own: dict[str, Any] = {name.lower(): value for name, value in principal.keys.items()}
+    own |= {f"aws:principaltag/{name}".lower(): value for name, value in principal.tags.items()}
     own["aws:principalisawsservice"] = str(principal.kind == "Service").lower()
     if principal.service:
         own["aws:principalservicename"] = principal.service

@@ -21,6 +21,7 @@ from types import ModuleType
 from typing import Any
 
 LOCAL = "local"
+_OF_FUNCTION = re.compile(r"^\s*for:\s+role of function\b", re.MULTILINE)
 DEBUG_PROVIDERS = "PULUMI_DEBUG_PROVIDERS"
 
 
@@ -207,12 +208,14 @@ def record(checkout: Path, stack: str) -> dict[str, Any]:
     vars(program)["Documents"] = Recording
     model = program.AccessModelInput.of(stack)
     program.back_end(parsed, model, Packages())
-    # What the program attaches to nothing are the documents of people and pipelines.
+    # What the program attaches to nothing are the documents of people and pipelines, and of functions that a stack
+    # does not have.
     used = {entry["template"] for entry in rendered}
-    spare = Recording(names.context())
-    for template in documents.templates():
-        if template not in used:
+    spare, people = Recording(names.context()), []
+    for template in sorted(set(documents.templates()) - used):
+        if not _OF_FUNCTION.search((checkout / "policies" / template).read_text(encoding="utf-8")):
             spare.render(template)
+            people.append(template)
     versions = sorted((checkout / "lambdas" / "database_admin" / "schema_versions").glob("[0-9]*.sql"))
     return {
         "region": parsed.region,
@@ -220,7 +223,7 @@ def record(checkout: Path, stack: str) -> dict[str, Any]:
         "prefix": names.prefix,
         "resources": [{"type": r.type_, "name": r.name_, "inputs": _json(plain(r.inputs))} for r in Resource.recorded],
         "rendered": rendered,
-        "unattached": sorted(set(documents.templates()) - used),
+        "unattached": people,
         "postgres": postgres.render_postgres_model(stack),
         "schema_versions": {path.stem: path.read_text(encoding="utf-8") for path in versions},
     }

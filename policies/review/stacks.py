@@ -266,7 +266,11 @@ class _Reader:
                         Resource(kind, label, self._function(inputs["name"]), inputs["role"], in_network=in_network)
                     )
                 case "role":
-                    found.append(Resource(kind, f"role {self._short(inputs['name'])}", self._role(inputs["name"])))
+                    arn, short = self._role(inputs["name"]), self._short(inputs["name"])
+                    of_function = any(
+                        each["type"] == "lambda_.Function" and each["inputs"]["role"] == arn for each in self._resources
+                    )
+                    found.append(Resource(kind, f"role {'of function ' if of_function else ''}{short}", arn))
                 case "secret":
                     arn = f"arn:aws:secretsmanager:{place}:secret:{inputs['name']}-AbCdEf"
                     found.append(Resource(kind, f"secret {inputs['name'].rpartition('/')[2]}", arn))

@@ -1,0 +1,310 @@
+"""Who may do what in Postgres, found by doing it: every role, verb, column, function and state of a row.
+
+Each login is tried as itself, with a user's verified claims set and with none; what users are is tried as role
+`authenticated`. No attempt runs as a superuser, and none stays.
+"""
+
+# ruff: noqa: S608  # every part of a statement is a name from the catalog or a quoted literal
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from policies.review import trial_rows
+from policies.review.actors import OWNER
+from policies.review.row_states import NULL, SET, Told, told_by
+from policies.review.rows import ALLOW, DENY, Attempt, Row
+from policies.review.stacks import Stack
+from policies.review.trial_database import REFUSED, Statement, TrialDatabase, permitted, trial_database
+from policies.review.trial_facts import LATER, OUTSIDER, ROUTINES, STRANGER, facts
+from policies.review.trial_rows import OTHERS, OWN, PERSONS, Seed, Table
+
+USERS_ROLE = "authenticated"
+NO_CLAIMS = "no claims set"
+
+
+@dataclass(frozen=True)
+class Role:
+    """Who acts: a login, possibly as another role, with a user's claims or none."""
+
+    label: str
+    login: str
+    role: str = ""
+    claims: bool = True
+
+    @property
+    def context(self) -> str:
+        return "" if self.claims else NO_CLAIMS
+
+
+class Trial:
+    """Attempts on one database, which somebody may change in between (`database.superuser()`)."""
+
+    def __init__(self, database: TrialDatabase, known: Sequence[Stack] = ()) -> None:
+        self.database = database
+        models = [database.stack, *known]
+        self.deciding: dict[Attempt, set[str]] = {}
+        """For each attempt on rows, the columns whose value alone turned an outcome into another."""
+        self._told = told_by([policy for model in models for policy in model.postgres["policies"].values()])
+        with database.superuser() as connection:
+            self._tables = trial_rows.tables(connection)
+            trial_rows.take_constraints_off(connection)
+            self._seeds = trial_rows.seed(connection, self._tables, self._told)
+            trial_rows.focus(connection, self._tables)
+            for nobody in (STRANGER, OUTSIDER):
+                connection.execute(sql.SQL("create role {} login").format(sql.Identifier(nobody)))
+            connection.execute(sql.SQL("grant connect on database rendio to {}").format(sql.Identifier(STRANGER)))
+        with database.connect(database.master) as connection:
+            # What a later schema version would make, so that default privileges show.
+            connection.execute(f"create table public.{LATER} (id int)")
+            connection.execute(f"create function public.{LATER}() returns int language sql return 1")
+
+    def rows(self, *, tables: Collection[str] | None = None) -> list[Row]:
+        """Every attempt and its outcome, in canonical order.
+
+        Args:
+            tables: leave out attempts on other tables, where only these were changed.
+        """
+        self._chosen = [table for name, table in self._tables.items() if tables is None or name in tables]
+        logins = [role for role in self._logins() if role.claims]
+        self._connects = {role.login: self._may_connect(role.login) for role in logins}
+        found = [self._row(role, "connect", "the database", self._connects[role.login]) for role in logins]
+        for role in self.roles():
+            for each in (self._schemas, self._memberships, self._routines, self._table_rights):
+                found += each(role)
+        return sorted({*found, *facts(self.database)})
+
+    def roles(self) -> list[Role]:
+        """Each login with and without a user's claims, users as their role, and a login that nobody knows."""
+        logins = [role for role in self._logins() if self._connects[role.login] or role.login == STRANGER]
+        through = next((role.login for role in logins if self._may_become(role.login, USERS_ROLE)), "")
+        as_user = [Role("user", through, USERS_ROLE), Role("anonymous", through, USERS_ROLE, claims=False)]
+        return [*logins, *(as_user if through else ())]
+
+    def _logins(self) -> list[Role]:
+        start = f"rendio_{self.database.stack.name}_"
+        logins = {name for name in self.database.stack.postgres["roles"] if name.startswith(start)}
+        found = []
+        for login in sorted({*logins, self.database.master}):
+            label = f"function {login.removeprefix(start).replace('_', '-')}"
+            found += [Role(label, login), Role(label, login, claims=False)]
+        return [*found, Role("login of no function", STRANGER)]
+
+    def _may_connect(self, login: str) -> bool:
+        try:
+            with self.database.connect(OUTSIDER if login == STRANGER else login):
+                return True
+        except psycopg.OperationalError:
+            return False
+
+    def _may_become(self, login: str, role: str) -> bool:
+        return self.database.attempt(login, [Statement(f"set local role {role}")]) == ["0"]
+
+    def _try(self, role: Role, statements: Sequence[Statement]) -> list[str]:
+        claims = {"sub": OWNER, "role": USERS_ROLE} if role.claims else None
+        return self.database.attempt(role.login, statements, role=role.role, claims=claims)
+
+    def _row(
+        self, role: Role, action: str, resource: str, answer: str | bool, whose: str = "-", context: str = ""
+    ) -> Row:
+        allowed = answer if isinstance(answer, bool) else answer != REFUSED
+        said = ", ".join(part for part in (role.context, context) if part)
+        return Row("postgres", role.label, action, resource, whose, said, ALLOW if allowed else DENY)
+
+    def _schemas(self, role: Role) -> Iterator[Row]:
+        if not role.claims and role.role == "":
+            return  # claims are about rows and functions
+        schemas = sorted({table.partition(".")[0] for table in self._tables})
+        statements = [Statement(f"create table {schema}.trial_own (id int)") for schema in schemas]
+        answers = self._try(role, [*statements, Statement("create temporary table trial_own (id int)")])
+        for schema, answer in zip([*(f"schema {schema}" for schema in schemas), "temporary"], answers, strict=True):
+            yield self._row(role, "create table", schema, answer)
+
+    def _memberships(self, role: Role) -> Iterator[Row]:
+        if not role.claims:
+            return
+        start = f"rendio_{self.database.stack.name}_"
+        others = sorted({*self.database.stack.postgres["roles"], self.database.master, "rds_superuser"} - {role.login})
+        if role.role:
+            others = [other for other in others if other != role.role]
+        answers = self._try(role, [Statement(f"set local role {other}") for other in others])
+        grants = self._try(role, [Statement(f"grant {other} to {STRANGER}") for other in others])
+        for other, answer, grant in zip(others, answers, grants, strict=True):
+            label = f"role {other.removeprefix(start).replace('_', '-')}"
+            yield self._row(role, "set role", label, answer)
+            yield self._row(role, "grant membership", label, grant == "0")
+
+    def _routines(self, role: Role) -> Iterator[Row]:
+        with self.database.superuser() as connection:
+            routines = connection.execute(ROUTINES).fetchall()
+        statements = [
+            Statement(f"select {name}({', '.join(f'null::{type_}' for type_ in types)})") for name, types, _ in routines
+        ]
+        for (name, types, _), answer in zip(routines, self._try(role, statements), strict=True):
+            later = name.endswith(f".{LATER}")
+            label = "a function made later" if later else f"function {name}({', '.join(types)})"
+            yield self._row(role, "execute", label, answer)
+
+    def _table_rights(self, role: Role) -> Iterator[Row]:
+        verbs = ("select", "insert", "update", "delete", "truncate")
+        later = [
+            "select count(*) from public.trial_made_later", "insert into public.trial_made_later values (1)",
+            "update public.trial_made_later set id = 1", "delete from public.trial_made_later",
+            "truncate public.trial_made_later",
+        ]  # fmt: skip
+        if role.claims and role.login != self.database.master:
+            for verb, answer in zip(verbs, self._try(role, [Statement(text) for text in later]), strict=True):
+                yield self._row(role, verb, "a table made later", answer)
+        for table in self._chosen:
+            rights = self._columns(role, table)
+            if role.claims:
+                for (verb, column), allowed in rights.items():
+                    yield self._row(role, f"{verb} {column}".strip(), f"{table.name}, columns", allowed)
+            yield from self._seen(role, table, rights)
+            yield from self._written(role, table, rights)
+
+    def _columns(self, role: Role, table: Table) -> dict[tuple[str, str], bool]:
+        """Verb and column -> whether the privilege is there, tried on no row."""
+        attempts: dict[tuple[str, str], str] = {}
+        for column in table.columns:
+            attempts["select", column.name] = f'select "{column.name}" from {table.name} where false'
+            if not column.made:
+                value = f"null::{column.type}"
+                attempts["insert", column.name] = (
+                    f'insert into {table.name} ("{column.name}") select {value} where false'
+                )
+                attempts["update", column.name] = f'update {table.name} set "{column.name}" = {value} where false'
+        attempts["delete", ""] = f"delete from {table.name} where false"
+        attempts["truncate", ""] = f"truncate {table.name}"
+        answers = self._try(role, [Statement(text) for text in attempts.values()])
+        return {key: answer != REFUSED for key, answer in zip(attempts, answers, strict=True)}
+
+    def _seen(self, role: Role, table: Table, rights: Mapping[tuple[str, str], bool]) -> Iterator[Row]:
+        """Which rows select and delete meet."""
+        for verb, text in (("select", f"select 1 from {table.name}"), ("delete", f"delete from {table.name}")):
+            if not any(allowed for (name, _), allowed in rights.items() if name == verb):
+                yield self._row(role, verb, f"{table.name}, rows", False)
+                continue
+            seeds = self._of(table)
+            answers = self._try(role, [Statement(text, table.name, seed.ctid) for seed in seeds])
+            outcomes = [(seed, permitted(answer)) for seed, answer in zip(seeds, answers, strict=True)]
+            yield from self._told_rows(role, verb, table, outcomes)
+
+    def _written(self, role: Role, table: Table, rights: Mapping[tuple[str, str], bool]) -> Iterator[Row]:
+        given = {verb: [name for (each, name), yes in rights.items() if each == verb and yes] for verb, _ in rights}
+        yield from self._updated(role, table, given["update"])
+        yield from self._inserted(role, table, given["insert"])
+
+    def _updated(self, role: Role, table: Table, columns: Sequence[str]) -> Iterator[Row]:
+        """Which rows update meets, and to what each told-apart column may be set."""
+        if not columns:
+            yield self._row(role, "update", f"{table.name}, rows", False)
+            return
+        told, seeds = self._told.get(table.name, Told()), self._of(table)
+        plain = [name for name in columns if name not in told.values and name != table.owner]
+        changes: list[tuple[str, str]] = []
+        for name in columns:
+            if name == table.owner:
+                changes.append((f"update, to another user ({name})", self._set(table, name, OTHERS, {})))
+            else:
+                changes += [
+                    (f"update {name} to {value}", self._set(table, name, OWN, {name: value}))
+                    for value in told.values.get(name, ())
+                ]
+        changes += [("update", self._set(table, plain[0], OWN, {}))] if plain else []
+        # Whether a row is there for an update does not depend on what it is updated to: "0" once is "0" for all.
+        first = self._try(role, [Statement(changes[0][1], table.name, seed.ctid) for seed in seeds])
+        there = [seed for seed, answer in zip(seeds, first, strict=True) if answer != "0"]
+        answers = iter(self._try(role, [Statement(text, table.name, s.ctid) for _, text in changes[1:] for s in there]))
+        for number, (action, _) in enumerate(changes):
+            found = dict(zip(seeds, first, strict=True)) if number == 0 else {seed: next(answers) for seed in there}
+            outcomes = [(seed, permitted(found.get(seed, "0"))) for seed in seeds]
+            yield from self._told_rows(role, action, table, outcomes)
+
+    def _inserted(self, role: Role, table: Table, columns: Sequence[str]) -> Iterator[Row]:
+        """For whom and in which states a row may be made; columns that may not be given take their defaults."""
+        if not columns:
+            yield self._row(role, "insert", f"{table.name}, rows", False)
+            return
+        seeds, texts = self._of(table), []
+        for seed in seeds:
+            given = [column for column in table.columns if column.name in columns]
+            values = ", ".join(self._literal(table, column.name, seed.whose, seed.state, seed.user) for column in given)
+            names = ", ".join(f'"{column.name}"' for column in given)
+            texts.append(Statement(f"insert into {table.name} ({names}) values ({values})"))
+        answers = self._try(role, texts)
+        outcomes = [
+            (Seed(seed.table, "", seed.whose, {k: v for k, v in seed.state.items() if k in columns}, seed.user),
+             permitted(answer))
+            for seed, answer in zip(seeds, answers, strict=True)
+        ]  # fmt: skip
+        yield from self._told_rows(role, "insert", table, outcomes)
+
+    def _told_rows(self, role: Role, action: str, table: Table, outcomes: Sequence[tuple[Seed, bool]]) -> Iterator[Row]:
+        """Whether any row of a person is met, and for each value that policies tell apart, any row that has it."""
+        resource = f"{table.name}, rows"
+        by_whose: dict[str, list[tuple[Seed, bool]]] = defaultdict(list)
+        for seed, met in outcomes:
+            by_whose[seed.whose].append((seed, met))
+        for whose, found in by_whose.items():
+            plain = [(seed, met) for seed, met in found if not seed.user]
+            row = self._row(role, action, resource, any(met for _, met in plain), whose)
+            self.deciding[row.attempt] = _deciding(found)
+            yield row
+            for values in sorted({item for seed, _ in plain for item in seed.state.items()}):
+                met = any(met for seed, met in plain if values in seed.state.items())
+                yield self._row(role, action, resource, met, whose, _said(*values))
+            for user in sorted({item for seed, _ in found for item in seed.user.items()}):
+                met = any(met for seed, met in found if user in seed.user.items())
+                yield self._row(role, action, resource, met, whose, f"the user's {_said(*user)}")
+
+    def _of(self, table: Table) -> list[Seed]:
+        return [seed for seed in self._seeds if seed.table == table.name]
+
+    def _set(self, table: Table, column: str, whose: str, state: Mapping[str, str]) -> str:
+        return f'update {table.name} set "{column}" = {self._literal(table, column, whose, state, {})}'
+
+    def _literal(self, table: Table, column: str, whose: str, state: Mapping[str, str], user: Mapping[str, str]) -> str:
+        found = table.column(column)
+        value = trial_rows.value_of(table, found, whose, state, user, self._tables)
+        if column not in state and value is None and not found.nullable:
+            value = "x"
+        return "null" if value is None else f"{sql.Literal(value).as_string()}::{found.type}"
+
+
+@contextmanager
+def trial_of(stack: Stack, known: Sequence[Stack] = ()) -> Iterator[Trial]:
+    """A trial of a stack's model on a Postgres of its own.
+
+    Args:
+        known: models whose policies choose rows to try on as well, such as the other side of a comparison.
+
+    Raises:
+        PolicyError: Postgres refuses the model.
+    """
+    with trial_database(stack) as database:
+        yield Trial(database, known)
+
+
+def _deciding(outcomes: Sequence[tuple[Seed, bool]]) -> set[str]:
+    """Columns in which alone a row that was met differs from one that was not."""
+    states = [({**seed.state, **{f"the user's {k}": v for k, v in seed.user.items()}}, met) for seed, met in outcomes]
+    found = set()
+    for one in (state for state, met in states if met):
+        for other in (state for state, met in states if not met):
+            differs = [name for name in {*one, *other} if one.get(name) != other.get(name)]
+            if len(differs) == 1:
+                found.add(differs[0])
+    return found
+
+
+def _said(column: str, value: str) -> str:
+    return f"{column} {'is null' if value == NULL else 'is set' if value == SET else f'= {value}'}"
+
+
+__all__ = ["PERSONS", "Role", "Trial", "trial_of"]
