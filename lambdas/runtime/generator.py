@@ -69,6 +69,8 @@ ERROR_CODES: Mapping[str, str] = {
 }
 _TIMED_OUT = frozenset({"request_timeout", "startup_timeout"})
 _CONTENT = ("content_policy", "nsfw", "safety")
+# What is said of the order itself.
+_REFUSALS = frozenset({400, 413, 415, 422})
 # Nobody's verdict about a generation: ask again later.
 _PASSING = frozenset({404, 408, 409, 425, 429})
 _STAGES = {"IN_QUEUE": Stage.QUEUED, "IN_PROGRESS": Stage.PROCESSING}
@@ -195,10 +197,10 @@ def _not_taken(answer: Answer) -> Exception:
     """
     if answer.status in (429, 503) or (answer.status >= 500 and answer.error_type):
         return _unavailable(answer)
-    if answer.status == 402:
-        return GeneratorMisconfigured()
-    if 400 <= answer.status < 500 and answer.status != 408:
+    if answer.status in _REFUSALS:
         return GenerationRefused()
+    if 400 <= answer.status < 500 and answer.status != 408:
+        return GeneratorMisconfigured()  # no such model, no balance: ours to mend
     return SubmissionAmbiguous(f"the generator answered {answer.status} and named no request")
 
 

@@ -124,6 +124,7 @@ class TestSubmitting:
             (401, {}, GeneratorMisconfigured),
             (402, {}, GeneratorMisconfigured),
             (403, {}, GeneratorMisconfigured),
+            (404, {}, GeneratorMisconfigured),
             (408, {}, SubmissionAmbiguous),
             (500, {}, SubmissionAmbiguous),
             (502, {}, SubmissionAmbiguous),

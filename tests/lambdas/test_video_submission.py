@@ -21,7 +21,7 @@ from lambdas.submit_video.logic import (
 from lambdas.submit_video.requests import VideoRequest
 from tests.database.scene import Database as Scene
 from tests.database.scene import Person
-from tests.lambdas.phones import claims_of
+from tests.lambdas.phones import Killed, claims_of
 from tests.lambdas.videos import MODEL, PNG, PRICE, RESULT_DAYS, Account, Key, Service, at_once
 from tests.unit.lambdas.pictures import encoded
 
@@ -257,6 +257,72 @@ class TestGeneratorsTrouble:
         order = service.order(alice)
         assert service.row(order.job_id)["status"] == "submitting"
         assert service.account(alice).refunds == 0
+
+
+class TestKills:
+    """A process that dies leaves a job that its webhook or the sweep settles, and never a second one."""
+
+    @pytest.mark.plan("M17")
+    @pytest.mark.parametrize("when", ["before-it-spends", "after-it-spends", "before-it-submits", "after-it-submits"])
+    def test_a_kill_spends_at_most_once(self, listened: Service, scene: Scene, alice: Person, when: str) -> None:
+        service, whole = listened, listened.submissions()
+        service.storage.objects["images/x"] = encoded("JPEG")
+
+        class Dying:
+            """The jobs and the generator of a process that dies."""
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(whole.jobs, name)
+
+            def spend(self, *order: Any) -> Order:
+                if when == "before-it-spends":
+                    raise Killed
+                spent = whole.jobs.spend(*order)
+                if when == "after-it-spends":
+                    raise Killed
+                return spent
+
+            def submit(self, path: str, arguments: dict[str, Any], **more: Any) -> str:
+                if when == "before-it-submits":
+                    raise Killed
+                whole.generator.submit(path, arguments, **more)
+                raise Killed
+
+        body = {"model": MODEL, "prompt": "p", "image_id": str(scene.new_image(alice))}
+        request = VideoRequest.of(body, {"idempotency-key": "k"})
+        dying: Any = Dying()
+        with pytest.raises(Killed):
+            service.submissions(jobs=dying, generator=dying).submit(claims_of(alice), request)
+        spent = when != "before-it-spends"
+        assert service.account(alice) == Account(CREDITS - spent * PRICE, -spent * PRICE, int(spent), 0, int(spent))
+        order = whole.submit(claims_of(alice), request)
+        assert order.new is not spent
+        assert service.account(alice) == Account(CREDITS - PRICE, -PRICE, 1, 0, 1)
+        if when == "after-it-submits":
+            [taken] = service.fal.control("requests", method="GET")
+            service.fal.control(f"requests/{taken['id']}/complete")
+            assert service.row(order.job_id)["status"] == "completed"
+        elif spent:
+            assert service.row(order.job_id)["status"] == "submitting"
+
+
+def test_nothing_that_opens_a_door_is_written(
+    listened: Service, alice: Person, scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = listened
+    service.storage.objects["images/x"] = encoded("JPEG")
+    image = str(scene.new_image(alice))
+    service.fal.control("faults", [{"path": "/fal-ai", "status": 500, "text": "canary-of-the-answer"}])
+    service.order(alice, image_id=image, prompt="canary-of-the-prompt", key="canary-of-the-key")
+    done = service.order(alice, image_id=image, prompt="canary-of-the-prompt").job_id
+    assert service.finish(done) == [204]
+    service.view(alice, done)
+    written = capsys.readouterr()
+    lines = written.out + written.err
+    assert "generation completed" in lines
+    url = service.row(done)["video_url"]
+    for secret in ("canary", service.fal.key, url, url.rpartition("/files/")[2], "/files/"):
+        assert secret not in lines
 
 
 def test_a_wrong_order_is_refused_before_anything(service: Service, alice: Person) -> None:

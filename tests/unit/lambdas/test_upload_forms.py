@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import uuid
 from collections.abc import Mapping
@@ -12,12 +13,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lambdas.runtime import clients
 from lambdas.runtime.claims import Claims
 from lambdas.runtime.errors import ApiError, TooLarge, Unprocessable, UnsupportedMediaType
 from lambdas.runtime.image_keys import IncomingKey
-from lambdas.runtime.user_storage import UserStorage
+from lambdas.runtime.user_storage import StorageUnavailable, UserStorage
 from lambdas.upload_image.logic import UploadRequest, begin_upload
 
 USER = uuid.uuid4()
@@ -148,3 +150,34 @@ def test_a_bad_request_is_refused_and_the_field_named(body: dict[str, Any], erro
 def test_keys_that_are_not_ours_have_no_parts(key: str) -> None:
     assert IncomingKey.of(key) is None
     assert str(IncomingKey.of(f"incoming/{USER}/{USER}")) == f"incoming/{USER}/{USER}"
+
+
+class Objects:
+    """S3 that answers a read as it is told."""
+
+    def __init__(self, answer: bytes | str) -> None:
+        self._answer = answer
+
+    def get_object(self, **_: Any) -> dict[str, Any]:
+        if isinstance(self._answer, str):
+            raise ClientError({"Error": {"Code": self._answer}}, "GetObject")
+        return {"Body": io.BytesIO(self._answer)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"), [(b"image", b"image"), (b"", b""), ("NoSuchKey", None), ("AccessDenied", None)]
+)
+def test_what_is_not_there_is_none_also_where_listing_is_not_allowed(
+    storage: UserStorage, monkeypatch: pytest.MonkeyPatch, answer: bytes | str, found: bytes | None
+) -> None:
+    monkeypatch.setattr(clients, "s3_as", lambda *_: Objects(answer))
+    assert storage.get(USER, "images/x", maximum_bytes=5) == found
+
+
+@pytest.mark.parametrize("answer", [b"larger", "SlowDown", "InternalError", "ExpiredToken"])
+def test_what_cannot_be_read_now_is_an_outage(
+    storage: UserStorage, monkeypatch: pytest.MonkeyPatch, answer: bytes | str
+) -> None:
+    monkeypatch.setattr(clients, "s3_as", lambda *_: Objects(answer))
+    with pytest.raises(StorageUnavailable):
+        storage.get(USER, "images/x", maximum_bytes=5)
