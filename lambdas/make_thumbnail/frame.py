@@ -6,6 +6,7 @@ and little time, and when it dies nothing else does.
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import sys
 from collections.abc import Iterable
@@ -92,7 +93,8 @@ def _even(length: float) -> int:
 
 def main(path: str) -> int:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    with contextlib.suppress(ValueError):  # a laptop's system may know no such limit
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     av.logging.set_level(av.logging.PANIC)
     try:
         content = picture(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import pkgutil
 import shutil
 import sys
@@ -12,9 +13,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 
+from lambdas.runtime import clients
 from tests import chaos
 from tests.chaos.record import Figure, Record
+from tests.lambdas.video_worker import Tokens
 
+# As the tests' own conftest does, for functions that run in this process.
+_ENVIRONMENT = {
+    "STACK": "local",
+    "POWERTOOLS_SERVICE_NAME": "chaos",
+    "POWERTOOLS_METRICS_NAMESPACE": "Rendio",
+    "POWERTOOLS_LOG_LEVEL": "CRITICAL",
+    "POWERTOOLS_METRICS_DISABLED": "true",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
 FOLDER = Path(__file__).resolve().parents[2] / ".rendio" / "chaos"
 
 
@@ -26,6 +38,8 @@ def experiments() -> dict[str, ModuleType]:
 
 
 def main() -> int:
+    os.environ.update(_ENVIRONMENT)
+    clients.rds = Tokens  # type: ignore[assignment]  # this Postgres asks for no login tokens
     found = experiments()
     parser = argparse.ArgumentParser(prog="rendio chaos", description=chaos.__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(found)}; all when none is given")

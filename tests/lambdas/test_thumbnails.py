@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import random
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,7 +21,7 @@ from lambdas.make_thumbnail import frame
 from lambdas.make_thumbnail.decoder import picture
 from lambdas.make_thumbnail.videos import HEAD_BYTES
 from local.standins.fal.videos import Videos
-from tests.lambdas.video_world import VideoWorld, Worker
+from tests.lambdas.video_world import REPOSITORY, VideoWorld, Worker
 from tests.unit.lambdas.pictures import encoded
 
 
@@ -193,6 +195,30 @@ class TestHostileFiles:
         monkeypatch.setattr(frame, "MAXIMUM_PIXELS", 128 * 64 - 1)
         with pytest.raises((frame.NoPicture, av.FFmpegError)):
             frame.picture(str(path))
+
+    def test_the_decoder_has_no_credentials(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+        spy = tmp_path / "lambdas" / "make_thumbnail"
+        spy.mkdir(parents=True)
+        (tmp_path / "lambdas" / "__init__.py").touch()
+        (spy / "__init__.py").touch()
+        (spy / "frame.py").write_text(
+            "import os, sys; sys.stdout.buffer.write(b'\\xff\\xd8\\xff' + ' '.join(sorted(os.environ)).encode())"
+        )
+        monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+        monkeypatch.chdir(tmp_path)
+        seen = picture(tmp_path / "any.mp4")
+        assert seen is not None
+        assert set(seen[3:].decode().split()) <= {"LC_CTYPE", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH"}
+
+    def test_a_decoder_that_wants_much_memory_gets_none(self) -> None:
+        hungry = (
+            "import sys; from lambdas.make_thumbnail import frame; frame.picture = lambda _: bytes(2 * 1024**3);"
+            "sys.exit(frame.main(''))"
+        )
+        command = [sys.executable, "-c", hungry]
+        done = subprocess.run(command, capture_output=True, cwd=REPOSITORY, env={}, check=False)
+        assert (done.returncode, done.stderr.strip()) == (1, b"MemoryError")
 
     def test_a_decoder_that_does_not_end_is_ended(self, tmp_path: Path) -> None:
         slow, quick = tmp_path / "pipe.mp4", video(tmp_path)
