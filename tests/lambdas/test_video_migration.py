@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from lambdas.migrate_video.jobs import PostgresJobs
+from lambdas.migrate_video.video_copy import Stored
 from local.standins.fal.downloads import DownloadFault
+from tests.lambdas.phones import function_database
 from tests.lambdas.video_world import Job, VideoWorld, Worker
 
 
@@ -98,17 +101,61 @@ def test_an_object_that_a_dead_attempt_left_is_taken_and_not_written_again(world
     assert world.versions(job.key) == [before]
 
 
+@pytest.fixture
+def jobs(world: VideoWorld) -> Iterator[PostgresJobs]:
+    database = function_database(world.scene, "migrate_video")
+    yield PostgresJobs(database, world.bucket, sleep=lambda _: None)
+    database.close()
+
+
+STORED = Stored(9, "ab" * 32)
+
+
 @pytest.mark.plan("M6")
-def test_a_video_deleted_during_the_copy_is_settled_so_that_the_sweep_finds_it(
-    world: VideoWorld, migrate: Worker
+def test_a_video_deleted_during_the_copy_is_settled_so_that_the_sweep_finds_its_object(
+    world: VideoWorld, jobs: PostgresJobs
 ) -> None:
     job = world.finished_job()
-    assert migrate.handle(world.message(job.id), kill_at="stored").killed
-    world.time_passes()
-    world.change(job.id, "migration_attempts = 1")
+    attempt = jobs.begin(job.id, lease_seconds=60)
+    assert attempt is not None
     world.change(job.id, "deleted_at = now(), deleted_because = 'user', video_url = null")
-    handled(migrate, world, job)
-    assert world.row(job.id)["migration_status"] == "pending", "no attempt begins for it: the sweep settles it"
+    assert jobs.migrated(attempt, STORED)
+    row = world.row(job.id)
+    assert (row["migration_status"], row["object_key"], row["video_url"]) == ("migrated", job.key, None)
+
+
+@pytest.mark.plan("M6")
+def test_no_attempt_begins_for_a_deleted_video(world: VideoWorld, jobs: PostgresJobs) -> None:
+    job = world.finished_job()
+    world.change(job.id, "deleted_at = now(), deleted_because = 'user', video_url = null")
+    assert jobs.begin(job.id, lease_seconds=60) is None
+
+
+@pytest.mark.plan("M6")
+def test_an_attempt_that_another_has_followed_settles_nothing(world: VideoWorld, jobs: PostgresJobs) -> None:
+    job = world.finished_job()
+    late = jobs.begin(job.id, lease_seconds=60)
+    world.time_passes()
+    now = jobs.begin(job.id, lease_seconds=60)
+    assert late is not None
+    assert now is not None
+    assert not jobs.migrated(late, STORED)
+    assert not jobs.put_off(late, seconds=1, cause="busy")
+    assert not jobs.failed(late, cause="gone")
+    assert world.row(job.id)["migration_status"] == "pending"
+    assert jobs.migrated(now, STORED)
+    assert not jobs.migrated(now, STORED), "a change whose answer was lost may be made again"
+
+
+@pytest.mark.plan("M7")
+def test_no_fifth_attempt_begins(world: VideoWorld, jobs: PostgresJobs) -> None:
+    job = world.finished_job()
+    numbers = []
+    for _ in range(5):
+        attempt = jobs.begin(job.id, lease_seconds=60)
+        numbers.append(attempt and attempt.number)
+        world.time_passes()
+    assert numbers == [1, 2, 3, 4, None]
 
 
 @pytest.mark.plan("M6")
