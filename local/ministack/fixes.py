@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from local.ministack import (
     alarms,
+    arn_operators,
     embedded_metrics,
     function_credentials,
     functions,
@@ -19,6 +20,7 @@ from local.ministack import (
 ALL = (
     principal_arn,
     policy_variables,
+    arn_operators,
     kms_conditions,
     secure_transport,
     rds_connect,

@@ -17,8 +17,9 @@ from typing import Any
 from ministack.core import iam_evaluator
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
-# Written as variables in order to mean themselves.
+# Written as variables in order to mean themselves. What is no wildcard then must not become one by being put in.
 _ESCAPED = ("*", "?", "$")
+_PLAIN = {"*": "\x01", "?": "\x02"}
 # Holds no character that an ARN or a condition key can have, so it equals and is like nothing.
 _NULL = "\x00"
 
@@ -35,6 +36,32 @@ def install() -> None:
 
     iam_evaluator._first_match = expanding_first_match
     iam_evaluator._conditions_met = expanding_conditions_met
+    _take_plain_characters_for_themselves()
+
+
+def _take_plain_characters_for_themselves() -> None:
+    compile_pattern, operators = iam_evaluator._fnmatch_compile, iam_evaluator._CONDITION_OPS
+
+    def compile_with_plain(pattern: str, ignore_case: bool) -> re.Pattern[str]:
+        compiled: re.Pattern[str] = compile_pattern(pattern, ignore_case)
+        if not any(mark in pattern for mark in _PLAIN.values()):
+            return compiled
+        text = compiled.pattern
+        for character, mark in _PLAIN.items():
+            text = text.replace(re.escape(mark), re.escape(character))
+        return re.compile(text, compiled.flags)
+
+    def with_plain(operator: Any) -> Any:
+        def compare(actual: Any, expected: Any) -> Any:
+            for character, mark in _PLAIN.items():
+                expected = expected.replace(mark, character)
+            return operator(actual, expected)
+
+        return compare
+
+    iam_evaluator._fnmatch_compile = compile_with_plain
+    for name in [name for name in operators if name.startswith("string") and not name.endswith("like")]:
+        operators[name] = with_plain(operators[name])
 
 
 def _expand_resources(statement: Any, ctx: Any) -> Any:
@@ -79,7 +106,7 @@ def _expand(text: str, ctx: Any) -> str:
 
 def _value(variable: str, ctx: Any) -> str | None:
     if variable in _ESCAPED:
-        return variable
+        return _PLAIN.get(variable, variable)
     key, comma, default = variable.partition(",")
     value = iam_evaluator._resolve_condition_key(key.strip(), ctx)
     if value is None and comma:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from ministack.core import iam_evaluator
 
-from local.ministack import kms_conditions, policy_variables, principal_arn
+from local.ministack import arn_operators, kms_conditions, policy_variables, principal_arn
 from policies.errors import PolicyError
 from policies.review.stacks import Stack
 
@@ -173,7 +173,7 @@ class Judge:
 
 @functools.cache
 def _install() -> None:
-    for fix in (principal_arn, policy_variables, kms_conditions):
+    for fix in (principal_arn, policy_variables, arn_operators, kms_conditions):
         fix.install()
     resolve = iam_evaluator._resolve_condition_key
 

@@ -78,6 +78,23 @@ def test_upstream_still_takes_variables_literally(unpatched: Emulator) -> None:
     assert refused(alice.put_object, Bucket=bucket, Key="images/alice/1", Body=b"x"), "fixed: drop policy_variables"
 
 
+def test_an_escaped_wildcard_is_a_character(emulator: Emulator, unpatched: Emulator) -> None:
+    for running, in_vain in ((emulator, False), (unpatched, True)):
+        bucket = running.bucket()
+        user = running.client("s3", running.user(allow("s3:PutObject", f"arn:aws:s3:::{bucket}/star/${{*}}")))
+        assert refused(user.put_object, Bucket=bucket, Key="star/any", Body=b"x")
+        assert refused(user.put_object, Bucket=bucket, Key="star/*", Body=b"x") is in_vain, "fixed: drop _PLAIN"
+
+
+def test_an_arn_is_compared_part_by_part(emulator: Emulator, unpatched: Emulator) -> None:
+    for running, greedy_denied in ((emulator, True), (unpatched, False)):
+        bucket = running.bucket()
+        for pattern, denied in (("arn:aws:*:user/*", greedy_denied), ("arn:aws:iam::*:user/*", False)):
+            alike = {"ArnLike": {"aws:PrincipalArn": pattern}}
+            user = running.client("s3", running.user(allow("s3:PutObject", "*", Condition=alike)))
+            assert refused(user.put_object, Bucket=bucket, Key="k", Body=b"x") is denied, "fixed: drop arn_operators"
+
+
 def test_the_principal_of_a_role_session_is_the_role(emulator: Emulator, unpatched: Emulator) -> None:
     for running, denied in ((emulator, False), (unpatched, True)):
         role = running.role()
