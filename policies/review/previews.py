@@ -71,14 +71,20 @@ def pretty(value: object) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. 0: done, or with `--check` nothing to do; 1: `--check` found stale files; 2: a policy is wrong."""
+    from policies.review import lint  # a second's import, which the tools that use the previews can do without
+
     parser = argparse.ArgumentParser(prog="make policies", description="Write policies/previews/<stack>/ anew.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 when a file is stale")
     parser.add_argument("--json", action="store_true", help="print the changed paths as a JSON list")
     chosen = parser.parse_args(arguments)
     try:
         models = list(stacks_of.load(STACKS).values())
+        found = lint.findings(models)
     except PolicyError as error:
         print(error, file=sys.stderr)
+        return 2
+    if found:
+        print("\n".join(map(str, found)), file=sys.stderr)
         return 2
     changed = [path for path, _ in differences(models)] if chosen.check else write(models)
     if chosen.json:

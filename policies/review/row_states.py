@@ -66,6 +66,18 @@ def told_by(policies: Sequence[str]) -> dict[str, Told]:
     return found
 
 
+def expressions(statement: str) -> Iterator[str]:
+    """The expressions in a statement of the model: of a policy, or what a function returns.
+
+    Raises:
+        PolicyError: it is no policy of the model's form.
+    """
+    if statement.startswith("create policy"):
+        yield from (text for _, text in _expressions(statement))
+    elif " return " in statement:
+        yield statement.partition(" return ")[2]
+
+
 def _expressions(statement: str) -> Iterator[tuple[str, str]]:
     match = _EXPRESSIONS.fullmatch(statement)
     if match is None:

@@ -169,7 +169,8 @@ def _states(rows: list[Row], trial: Trial) -> Iterator[str]:
             for context, row in sorted(plain.items())
             if row.decision == ALLOW and context.startswith((f"{column} = ", f"{column} is "))
         ]
-        said.append(f"{column} {_listed(values)}")
+        # Every value that policies name is refused, so it is what a row has when it is made: for a user's, null.
+        said.append(f"{column} {_listed(values)}" if values else f"{column} is as made")
     yield "; ".join(said)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +14,12 @@ import pytest
 from infra.names import Names
 from policies.model.documents import Documents, templates
 from policies.review import stacks
-from policies.review.stacks import Stack
+from policies.review.stacks import REPOSITORY, Stack
 
 Document = dict[str, Any]
 ACCOUNT = "111111111111"
 STACKS = ("local", "dev", "prod")
+PROGRAM = ("infra", "policies", "lambdas", "Pulumi.local.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml")
 
 
 def names_of(stack: str) -> Names:
@@ -60,6 +63,18 @@ def stack(request: pytest.FixtureRequest) -> str:
 def models() -> dict[str, Stack]:
     """The access model of every stack, as the program of this checkout makes it."""
     return stacks.load()
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what a stack is rendered from, to change."""
+    for name in PROGRAM:
+        source = REPOSITORY / name
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "previews"))
+        else:
+            shutil.copy(source, tmp_path / name)
+    return tmp_path
 
 
 @pytest.fixture

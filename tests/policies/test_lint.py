@@ -1,68 +1,90 @@
-"""Every IAM document passes parliament; what it does not know is listed with the reason, and the list is in use."""
+"""Every policy passes the lint, and what is wrong is named with file, line and rule."""
 
 from __future__ import annotations
 
-import json
+import datetime
+from pathlib import Path
 
-import parliament
 import pytest
 
-from tests.policies.conftest import listed, rendered, statements
+from policies.errors import PolicyError
+from policies.review import lint, stacks
+from policies.review.lint import SUPPRESSIONS, read
+from policies.review.stacks import Stack
 
-# Finding to the reason it is accepted. One that no longer occurs fails, so that the list cannot rot.
-ACCEPTED = {
-    "RESOURCE_STAR": "network interfaces, before they have ids (policies/iam/_statements.json.j2 says more)",
-    "UNKNOWN_CONDITION_FOR_ACTION lambda:SourceFunctionArn": "parliament's list lacks this key of the Lambda service",
-}
-IDENTITY = [key for key in rendered("dev") if key.startswith("iam/") and "trust" not in key]
+TODAY = datetime.date(2026, 12, 1)
 
 
-def findings(text: str) -> set[str]:
-    found = set()
-    for finding in parliament.analyze_policy_string(text).findings:
-        words = str(finding.detail) if finding.issue == "UNKNOWN_CONDITION_FOR_ACTION" else ""
-        known = next(
-            (key for key in ACCEPTED if key.startswith(finding.issue) and key.rpartition(" ")[2] in str(finding)), ""
-        )
-        found.add(known or f"{finding.issue} {finding.detail} {words}".strip())
-    return found
+def test_no_policy_has_a_finding_that_is_not_accepted(models: dict[str, Stack]) -> None:
+    assert not [str(finding) for finding in lint.findings(models.values())]
 
 
-@pytest.mark.parametrize("key", [key for key in IDENTITY if "deployer" not in key and "auditor" not in key])
-def test_an_identity_policy_has_no_unexplained_finding(key: str) -> None:
-    assert findings(rendered("dev")[key]) <= set(ACCEPTED)
+def test_what_is_accepted_is_accepted_for_a_reason_and_not_for_ever() -> None:
+    accepted = read()
+    assert len({each.id for each in accepted}) == len(accepted) > 0
+    assert all(len(each.reason) > 20 for each in accepted)
+    assert all(each.expires <= TODAY + datetime.timedelta(days=366) for each in accepted)
 
 
-def test_every_accepted_finding_still_occurs() -> None:
-    used = {finding for key in IDENTITY for finding in findings(rendered("dev")[key])}
-    assert set(ACCEPTED) <= used
+WRONG = [
+    ("iam/upload_image_anonymous.json.j2", '"s3:GetObject"', '"s3:GetObjekt"', "unknown-action", "s3:GetObjekt"),
+    ("iam/inspect_image.json.j2", '"s3:prefix"', '"s3:prefixes"', "unknown-condition-key", "s3:prefixes"),
+    ("iam/inspect_image.json.j2", '"StringLike"', '"StringMatches"', "unknown-operator", "StringMatches"),
+    ("iam/inspect_image.json.j2", "arn.queue(names.inspect_image_dlq)", "arn.bucket(names.images_bucket)",
+     "resource-mismatch", "arn:aws:s3:::rendio-stack-images-111111111111"),
+    ("iam/inspect_image.json.j2", '"Resource": "{{ arn.object(names.images_bucket, \'images/*\') }}"',
+     '"Resource": "*"', "resource-star", "AcceptImages"),
+    ("iam/inspect_image.json.j2", '"Sid": "AcceptImages",', '"Sid": "AcceptImages", "Ressource": "*",',
+     "unknown-element", "Ressource"),
+    ("buckets/user_bucket.json.j2", '"Bool"', '"Boolean"', "unknown-operator", "Boolean"),
+    ("queues/dead_letters.json.j2", '"sqs:PurgeQueue"', '"sqs:EmptyQueue"', "unknown-action", "sqs:EmptyQueue"),
+    ("iam/user_storage_trust.json.j2", "TRUST-USER-STORAGE", "TRUST-USER-STORAGE", "", ""),
+    ("iam/_user_session_trust.json.j2", '"sts:TagSession"]', '"sts:TagSessions"]', "unknown-action", "sts:TagSessions"),
+    ("postgres/inspect_image.sql.j2", "using (status = 'pending')", "using (status = 'pending' and)", "sql",
+     "public.images.images_update_inspect_image"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("template", "old", "new", "rule", "what"), WRONG)
+def test_what_is_wrong_is_named_with_file_line_and_rule(
+    checkout: Path, template: str, old: str, new: str, rule: str, what: str
+) -> None:
+    target = checkout / "policies" / template
+    content = target.read_text()
+    assert old in content
+    target.write_text(content.replace(old, new, 1))
+    found = lint.findings(stacks.load(["dev", "local"], checkout=checkout).values(), checkout=checkout, today=TODAY)
+    if not rule:
+        assert not found
+        return
+    named = [finding for finding in found if (finding.rule, finding.what) == (rule, what)]
+    assert {finding.file for finding in named} == {f"policies/{template}"}
+    shown = target.read_text().splitlines()
+    assert all(what.rpartition(".")[2] in shown[each.line - 1] or rule == "resource-mismatch" for each in named)
+
+
+def test_an_expired_and_an_unused_suppression_are_findings(checkout: Path, models: dict[str, Stack]) -> None:
+    after = lint.findings(models.values(), today=datetime.date(2100, 1, 1))
+    assert {finding.rule for finding in after} >= {"expired-suppression"}
+    path = checkout / "policies" / SUPPRESSIONS.name
+    extra = "- {id: X, rule: unknown-action, where: '*', what: 's3:Nothing', reason: no reason, expires: 2027-01-01}"
+    path.write_text(f"{path.read_text()}{extra}\n")
+    (unused,) = lint.findings(models.values(), checkout=checkout, today=TODAY)
+    assert (unused.rule, unused.what) == ("unused-suppression", "X")
+    assert path.read_text().splitlines()[unused.line - 1] == extra
 
 
 @pytest.mark.parametrize(
-    ("statement", "issue"),
+    "entry",
     [
-        ({"Action": "s3:GetObjekt", "Resource": "arn:aws:s3:::bucket/*"}, "UNKNOWN_ACTION"),
-        ({"Action": "sqs:SendMessage", "Resource": "arn:aws:s3:::bucket"}, "RESOURCE_MISMATCH"),
-        (
-            {
-                "Action": "s3:GetObject",
-                "Resource": "arn:aws:s3:::bucket/*",
-                "Condition": {"StringEquals": {"s3:no-such-key": "x"}},
-            },
-            "UNKNOWN_CONDITION_FOR_ACTION",
-        ),
+        "{id: X, rule: a, where: b, what: c, reason: d}",
+        "{id: X, rule: a, where: b, what: c, reason: d, expires: 2027-01-01, until: x}",
+        "{id: X, rule: a, where: b, what: c, reason: '', expires: 2027-01-01}",
+        "{id: X, rule: a, where: b, what: c, reason: d, expires: some day}",
     ],
 )
-def test_the_lint_finds_what_is_wrong(statement: dict[str, object], issue: str) -> None:
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **statement}]}
-    assert any(issue in found for found in findings(json.dumps(document)))
-
-
-@pytest.mark.parametrize("key", [key for key in rendered("dev") if "trust" not in key])
-def test_an_action_is_granted_on_a_resource_of_its_own_service(key: str) -> None:
-    """Parliament lets an object's action pass on a queue."""
-    for statement in statements(json.loads(rendered("dev")[key])):
-        services = {action.partition(":")[0] for action in listed(statement["Action"])}
-        services |= {"iam"} if "sts" in services else set()  # STS hands out IAM's roles
-        for resource in listed(statement["Resource"]):
-            assert resource == "*" or resource.split(":")[2] in services, f"{key}: {statement['Sid']}"
+def test_a_suppression_without_reason_or_day_is_an_error(tmp_path: Path, entry: str) -> None:
+    path = tmp_path / "lint-suppressions.yaml"
+    path.write_text(f"- {entry}\n")
+    with pytest.raises(PolicyError, match=r"policies/lint-suppressions\.yaml:1"):
+        read(path)
