@@ -157,6 +157,16 @@ class Phone:
         headers = {"Content-Type": content_type}
         return self.call("POST", "/v1/images/anonymous", token="", content=content, headers=headers)
 
+    def models(self) -> list[dict[str, Any]]:
+        offered: list[dict[str, Any]] = self._json(200, self.call("GET", "/v1/models"))["models"]
+        return offered
+
+    def submit_video(self, request: dict[str, Any], *, key: str) -> httpx.Response:
+        return self.call("POST", "/v1/videos", json=request, headers={"Idempotency-Key": key})
+
+    def video(self, job_id: str) -> dict[str, Any]:
+        return self._json(200, self.call("GET", f"/v1/videos/{job_id}"))
+
     def download(self, url: str) -> httpx.Response:
         """An address as it is, with nothing of the session."""
         return self.http.get(url)

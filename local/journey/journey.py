@@ -1,40 +1,23 @@
-"""The steps of the journey, run in order and told as a table."""
+"""A phone's whole way: session, images, then a video (videos.py)."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-import psycopg
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
-from rich.table import Table
 
 from local import daemons
-from local.journey.client import Phone, PhoneError, s3_code, told
+from local.journey.client import Phone, s3_code, told
 from local.journey.own_rows import UserRows
 from local.journey.photograph import photograph
+from local.journey.steps import Step, refused, require, table, walk
+from local.journey.steps import console as default_console
+from local.journey.videos import Videos
 from local.state import State, read_json
 
-TABLE_WIDTH = 120
 PAGE = b"<!doctype html><html><body><script>alert(1)</script></body></html>" * 20
-
-
-class StepFailed(Exception):
-    """A step did not go as it must."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a step went: `passed` is None when it was not reached."""
-
-    step: str
-    passed: bool | None
-    detail: str = ""
-    milliseconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -44,6 +27,7 @@ class Places:
     api: str
     apple: str
     aws: str
+    fal: str
 
 
 class Journey:
@@ -55,10 +39,18 @@ class Journey:
         self.bob = Phone(places.api, places.apple)
         self.photo = photograph()
         self.form: dict[str, Any] = {}
+        self.images: dict[str, str] = {}
 
     @property
-    def steps(self) -> list[tuple[str, Callable[[], str]]]:
-        """Each step with what it does; a step answers what it saw."""
+    def steps(self) -> list[Step]:
+        videos = Videos(
+            self.alice,
+            self.bob,
+            fal_url=self._places.fal,
+            aws_url=self._places.aws,
+            outputs=self._outputs,
+            images=self.images,
+        )
         return [
             ("a new device checks in", self.check_in),
             ("the same device checks in again: same user", self.check_in_again),
@@ -75,6 +67,7 @@ class Journey:
             ("another user's row: refused by Postgres", self.anothers_row),
             ("a web page named .jpg: refused", self.web_page),
             ("an app with no session uploads (phase compatible)", self.anonymous),
+            *videos.steps,
         ]
 
     def check_in(self) -> str:
@@ -108,6 +101,7 @@ class Journey:
     def wait_until_inspected(self) -> str:
         image = self.alice.wait_for_image(self.form["image_id"])
         require(image["status"] == "ready", f"it is {image['status']}: {image['reason']}")
+        self.images["ready"] = self.form["image_id"]
         return str(image["status"])
 
     def load_back(self) -> str:
@@ -161,6 +155,8 @@ class Journey:
         image = self.alice.upload(PAGE)
         require(image["status"] == "refused", f"it is {image['status']}")
         require(not image.get("image_url"), "it has an address")
+        self.images["refused"] = image["image_id"]
+        self.images["not uploaded"] = self.alice.request_upload(1000)["image_id"]
         return str(image["reason"])
 
     def anonymous(self) -> str:
@@ -171,54 +167,6 @@ class Journey:
         return "201"
 
 
-def require(met: bool, otherwise: str) -> None:
-    if not met:
-        raise StepFailed(otherwise)
-
-
-def refused(answer: httpx.Response, status: int) -> str:
-    require(answer.status_code == status, f"it was answered {told(answer)}")
-    return told(answer)
-
-
-def walk(steps: list[tuple[str, Callable[[], str]]]) -> list[Outcome]:
-    """Take the steps in order, up to the first that fails: the later ones build on it."""
-    outcomes: list[Outcome] = []
-    for step, action in steps:
-        if outcomes and not outcomes[-1].passed:
-            outcomes.append(Outcome(step, None, "not reached"))
-            continue
-        started = time.monotonic()
-        try:
-            passed, detail = True, action()
-        except (StepFailed, PhoneError) as error:
-            passed, detail = False, str(error)
-        except (httpx.HTTPError, psycopg.Error, ClientError, BotoCoreError, KeyError, TypeError, ValueError) as error:
-            passed, detail = False, f"{type(error).__name__}: {str(error).splitlines()[0][:120] if str(error) else ''}"
-        outcomes.append(Outcome(step, passed, detail, (time.monotonic() - started) * 1000))
-    return outcomes
-
-
-def table(outcomes: list[Outcome]) -> Table:
-    """Steps, how each went, how long it took."""
-    marks = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "[dim]–[/dim]"}
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    shown.add_column("step")
-    shown.add_column("status")
-    shown.add_column("ms", justify="right")
-    shown.add_column("seen", overflow="fold")
-    for outcome in outcomes:
-        milliseconds = f"{outcome.milliseconds:.0f}" if outcome.passed is not None else ""
-        shown.add_row(outcome.step, marks[outcome.passed], milliseconds, outcome.detail)
-    return shown
-
-
-def _console() -> Console:
-    """The terminal; a pipe or a log gets lines of a width that shows each step on one."""
-    found = Console(soft_wrap=True)
-    return found if found.is_terminal else Console(soft_wrap=True, width=TABLE_WIDTH)
-
-
 def run(outputs: Mapping[str, Any], *, state: State | None = None, console: Console | None = None) -> bool:
     """Take the journey through a deployed stack and print its table. True when every step passed.
 
@@ -227,9 +175,10 @@ def run(outputs: Mapping[str, Any], *, state: State | None = None, console: Cons
         state: the folder of its local cloud; `.rendio` by default.
     """
     ports = read_json((state or State.default()).ports)
-    places = Places(str(outputs["api_url"]), daemons.url(ports["apple"]), daemons.url(ports["ministack"]))
+    apple, aws, fal = (daemons.url(ports[name]) for name in ("apple", "ministack", "fal"))
+    places = Places(str(outputs["api_url"]), apple, aws, fal)
     outcomes = walk(Journey(places, outputs).steps)
-    shown = console if console is not None else _console()
+    shown = console if console is not None else default_console()
     shown.print()
     shown.print(table(outcomes))
     passed = sum(outcome.passed is True for outcome in outcomes)

@@ -51,3 +51,9 @@ class UserRows:
         with self.acting_for(acting_for) as cursor:
             row = cursor.execute("select count(*) from public.users where id = %s", (user_id,)).fetchone()
         return int(row[0]) if row else 0
+
+    def count_jobs(self, *, acting_for: str, job_id: str) -> int:
+        """How many rows of video job `job_id` the user `acting_for` sees."""
+        with self.acting_for(acting_for) as cursor:
+            row = cursor.execute("select count(*) from public.video_jobs where id = %s", (job_id,)).fetchone()
+        return int(row[0]) if row else 0

@@ -20,7 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.accounts import PREFIX, ROOT
-from local.state import REGION
+from local.state import ACCOUNT, REGION
 
 NAMES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 SOURCE = f"import os\ndef handler(event, context):\n    return [os.environ[name] for name in {NAMES!r}]\n"
@@ -46,6 +46,10 @@ class Session:
             aws_session_token=self.token,
             config=Config(proxies={}, retries={"max_attempts": 1}, **more),
         )
+
+    def of_user(self, auth_user_id: str) -> Session:
+        """The session in which this role, one of a function that signs addresses, acts for a user."""
+        return self.assume(f"arn:aws:iam::{ACCOUNT}:role/{PREFIX}-user-storage", {"auth_user_id": auth_user_id})
 
     def assume(self, role: str, tags: dict[str, str]) -> Session:
         """Another role's session, with tags, as this one may have it."""

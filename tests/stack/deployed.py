@@ -68,8 +68,7 @@ class Deployed:
 
     def user_storage(self, auth_user_id: str) -> role_session.Session:
         """The session in which view_image signs a user's addresses."""
-        arn = f"arn:aws:iam::000000000000:role/{PREFIX}-user-storage"
-        return self.role("view_image").assume(arn, {"auth_user_id": auth_user_id})
+        return self.role("view_image").of_user(auth_user_id)
 
     @cached_property
     def rows(self) -> own_rows.UserRows:

@@ -11,9 +11,9 @@ from PIL import Image
 from rich.console import Console
 
 from local.journey.client import Phone, PhoneError, s3_code, told
-from local.journey.journey import Outcome, StepFailed, require, table, walk
 from local.journey.photograph import HEIGHT, WIDTH, photograph
 from local.journey.role_session import Session
+from local.journey.steps import Outcome, StepFailed, require, table, walk
 
 
 def fails(error: Exception) -> Callable[[], str]:
