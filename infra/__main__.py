@@ -25,7 +25,7 @@ from infra.database import AccessModel, Database
 from infra.functions import Functions, Packages
 from infra.names import FunctionId, Names
 from infra.network import Network
-from infra.object_events import ObjectEvents, image_uploads
+from infra.object_events import ObjectEvents, image_uploads, migrated_videos
 from infra.on_call import OnCall
 from infra.outputs import stack_outputs
 from infra.packaging import ZipPackages
@@ -33,6 +33,7 @@ from infra.schedules import Schedules
 from infra.secrets import Secrets
 from infra.sessions import Sessions
 from infra.storage import Storage
+from infra.video_migration import VideoMigration
 from infra.video_migration_queue import VideoMigrationQueue
 from policies.model.documents import Documents
 
@@ -82,6 +83,13 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
         api=api,
         functions=functions,
     )
+    VideoMigration(
+        "video-migration",
+        names=names,
+        config=config.video_migration,
+        queue=video_migrations,
+        migrate_video=functions[FunctionId.MIGRATE_VIDEO],
+    )
     ObjectEvents(
         "images",
         names=names,
@@ -89,6 +97,14 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
         arrival=image_uploads(names),
         bucket=storage.images,
         function=functions[FunctionId.INSPECT_IMAGE],
+    )
+    ObjectEvents(
+        "videos",
+        names=names,
+        documents=documents,
+        arrival=migrated_videos(names),
+        bucket=storage.videos,
+        function=functions[FunctionId.MAKE_THUMBNAIL],
     )
     Schedules("schedules", names=names, documents=documents, functions=functions)
     on_call = OnCall("on-call", names=names, config=config.on_call, documents=documents)

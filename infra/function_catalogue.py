@@ -63,6 +63,9 @@ CATALOGUE = (
     FunctionSpec(FunctionId.VIEW_VIDEO, "Tells how videos are and where they play (M6, M10)", 28, 512, "database"),
     FunctionSpec(FunctionId.DELETE_VIDEO, "Deletes a user's video", 20, 512, "database"),
     FunctionSpec(FunctionId.FAL_WEBHOOK, "Hears from the generator that a video has ended (N3)", 20, 512, "webhooks"),
+    FunctionSpec(FunctionId.MIGRATE_VIDEO, "Copies a finished video into own storage (M6, M7)", 50, 1024, "database"),
+    FunctionSpec(FunctionId.BACKFILL_VIDEOS, "Asks for the copies of old videos (M9)", 60, 512, "database"),
+    FunctionSpec(FunctionId.MAKE_THUMBNAIL, "Makes a picture of a video (N1)", 60, 1769, "video_frames", maximum_mb=60),
     FunctionSpec(
         FunctionId.DATABASE_ADMIN,
         "Applies schema versions and the access model",

@@ -38,6 +38,14 @@ RUNS = (
         stale_seconds=60,
     ),
     Run(
+        "make-thumbnail-sweep",
+        "Makes the thumbnails whose event was lost",
+        FunctionId.MAKE_THUMBNAIL,
+        "rate(15 minutes)",
+        {"sweep": True},
+        stale_seconds=900,
+    ),
+    Run(
         "access-drift",
         "Compares the database and the buckets with the access model",
         FunctionId.ACCESS_DRIFT,

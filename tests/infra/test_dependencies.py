@@ -13,10 +13,14 @@ from tests.infra.resource_tree import Registered, Tree
 FUNCTION = "aws:lambda/function:Function"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
+NOTIFICATION = "aws:s3/bucketNotification:BucketNotification"
+EVENT_SOURCE = "aws:lambda/eventSourceMapping:EventSourceMapping"
+INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 PERMISSION = "aws:lambda/permission:Permission"
 USES_DATABASE = {
     "device-check", "me", "upload-image", "view-image", "upload-image-direct", "inspect-image", "database-admin",
-    "access-drift", "submit-video", "view-video", "delete-video", "fal-webhook",
+    "access-drift", "submit-video", "view-video", "delete-video", "fal-webhook", "migrate-video",
+    "backfill-videos", "make-thumbnail",
 }  # fmt: skip
 
 Pick = Callable[[Tree], list[Registered]]
@@ -82,6 +86,8 @@ def test_a_function_in_the_vpc_comes_after_its_ways_out(up: TreeOf, stack: str) 
         ("delete-video", one(ROLE_POLICY, "user-video-remover")),
         ("fal-webhook", one("aws:secretsmanager/secret:Secret", "fal")),
         ("upload-image-anonymous", one(BUCKET_POLICY, "images")),
+        ("view-video", one(BUCKET_POLICY, "videos")),
+        ("migrate-video", one(BUCKET_POLICY, "videos")),
     ],
 )
 def test_a_function_comes_after_what_it_reaches_by_name(up: TreeOf, stack: str, later: str, earlier: Pick) -> None:
@@ -104,13 +110,16 @@ def test_a_function_comes_after_what_it_reaches_by_name(up: TreeOf, stack: str, 
             one("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "images"),
             one("aws:s3/bucketVersioning:BucketVersioning", "images"),
         ),
-        (every("aws:s3/bucketNotification:BucketNotification"), one(PERMISSION, "images-bucket")),
-        (every("aws:s3/bucketNotification:BucketNotification"), one(FUNCTION, "inspect-image")),
-        (
-            every("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"),
-            one("aws:sqs/queuePolicy:QueuePolicy", "inspect-image"),
-        ),
-        (every("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"), one(ROLE_POLICY, "inspect-image")),
+        (one(NOTIFICATION, "images"), one(PERMISSION, "images-bucket")),
+        (one(NOTIFICATION, "images"), one(FUNCTION, "inspect-image")),
+        (one(NOTIFICATION, "videos"), one(PERMISSION, "videos-bucket")),
+        (one(NOTIFICATION, "videos"), one(FUNCTION, "make-thumbnail")),
+        (every(EVENT_SOURCE), one(ROLE_POLICY, "migrate-video")),
+        (every(EVENT_SOURCE), one("aws:sqs/queuePolicy:QueuePolicy", "video-migration")),
+        (one(INVOKE_CONFIG, "inspect-image"), one("aws:sqs/queuePolicy:QueuePolicy", "inspect-image")),
+        (one(INVOKE_CONFIG, "inspect-image"), one(ROLE_POLICY, "inspect-image")),
+        (one(INVOKE_CONFIG, "make-thumbnail"), one("aws:sqs/queuePolicy:QueuePolicy", "make-thumbnail")),
+        (one(INVOKE_CONFIG, "make-thumbnail"), one(ROLE_POLICY, "make-thumbnail")),
         (every("aws:scheduler/schedule:Schedule"), one(ROLE_POLICY, "scheduler")),
         (every("aws:scheduler/schedule:Schedule"), one("aws:sqs/queuePolicy:QueuePolicy", "schedules")),
         (every("aws:apigatewayv2/stage:Stage"), every("aws:apigatewayv2/route:Route")),
