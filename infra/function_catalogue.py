@@ -11,6 +11,7 @@ from infra.packaging import MAXIMUM_MB
 @dataclass(frozen=True)
 class FunctionSpec:
     """One function. Seconds and MB; `wheels` names lambdas/requirements/<wheels>.txt, `maximum_mb` bounds its zip.
+    `calls` are functions before it that it invokes by name.
 
     A function that uses the database is in the VPC, and has a login and a certificate bundle; the others are not.
     """
@@ -23,6 +24,7 @@ class FunctionSpec:
     uses_database: bool = True
     publish: bool = False
     maximum_mb: int = MAXIMUM_MB
+    calls: tuple[FunctionId, ...] = ()
 
 
 # A request through the HTTP API has 30 s at most. Memory buys CPU: 1769 MB is one core, and images need it.
@@ -60,10 +62,17 @@ CATALOGUE = (
     FunctionSpec(
         FunctionId.SUBMIT_VIDEO, "Spends credits and hands a video order to the generator", 28, 1769, "database_images"
     ),
-    FunctionSpec(FunctionId.VIEW_VIDEO, "Tells how videos are and where they play (M6, M10)", 28, 512, "database"),
+    FunctionSpec(FunctionId.MIGRATE_VIDEO, "Copies a finished video into own storage (M6, M7)", 50, 1024, "database"),
+    FunctionSpec(
+        FunctionId.VIEW_VIDEO,
+        "Tells how videos are and where they play (M6, M10)",
+        28,
+        512,
+        "database",
+        calls=(FunctionId.MIGRATE_VIDEO,),
+    ),
     FunctionSpec(FunctionId.DELETE_VIDEO, "Deletes a user's video", 20, 512, "database"),
     FunctionSpec(FunctionId.FAL_WEBHOOK, "Hears from the generator that a video has ended (N3)", 20, 512, "webhooks"),
-    FunctionSpec(FunctionId.MIGRATE_VIDEO, "Copies a finished video into own storage (M6, M7)", 50, 1024, "database"),
     FunctionSpec(FunctionId.BACKFILL_VIDEOS, "Asks for the copies of old videos (M9)", 60, 512, "database"),
     FunctionSpec(FunctionId.MAKE_THUMBNAIL, "Makes a picture of a video (N1)", 60, 1769, "video_frames", maximum_mb=60),
     FunctionSpec(

@@ -156,25 +156,25 @@ class Functions(pulumi.ComponentResource):
             FunctionId.MAKE_THUMBNAIL: storage.videos.ready,
             FunctionId.ACCESS_DRIFT: [*storage.images.ready, *storage.videos.ready],
         }
-        self._functions = {
-            spec.id: Function(
+        self._functions: dict[FunctionId, Function] = {}
+        for spec in CATALOGUE:
+            if spec.id is FunctionId.UPLOAD_IMAGE_ANONYMOUS and config.rollout.image_uploads == "removed":
+                continue
+            called = [resource for function in spec.calls for resource in self._functions[function].ready]
+            copies = spec.id is FunctionId.MIGRATE_VIDEO
+            self._functions[spec.id] = Function(
                 spec.id.replace("_", "-"),
                 names=names,
                 config=config.functions,
                 documents=documents,
                 spec=spec,
-                timeout=worker_timeout(config.video_migration)
-                if spec.id is FunctionId.MIGRATE_VIDEO
-                else spec.timeout,
+                timeout=worker_timeout(config.video_migration) if copies else spec.timeout,
                 environment=environments.of(spec),
                 package=packages.archive(spec.id, wheels=spec.wheels, maximum_mb=spec.maximum_mb),
                 network=network,
-                after=known_by_name.get(spec.id, []),
+                after=[*known_by_name.get(spec.id, []), *called],
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            for spec in CATALOGUE
-            if not (spec.id is FunctionId.UPLOAD_IMAGE_ANONYMOUS and config.rollout.image_uploads == "removed")
-        }
         self.register_outputs({})
 
     def __getitem__(self, function: FunctionId) -> Function:
