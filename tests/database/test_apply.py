@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import threading
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,7 +16,7 @@ from lambdas.database_admin.plan import Plan, PlanRefused, canonical, digest
 from lambdas.database_admin.steps import ApplyFailed
 from lambdas.runtime.access_catalog import take_snapshot
 from policies.model.postgres import render_postgres_model
-from tests.database.scene import COMMITTED, STACK, Database, packaged, plan_for
+from tests.database.scene import COMMITTED, STACK, Database, instance_in, packaged, plan_for
 
 
 def catalog(database: Database) -> Any:
@@ -219,3 +220,30 @@ def test_postgres_killed_during_a_deployment_leaves_it_as_it_was(tmp_database: D
         tmp_database.server.start()
     assert catalog(tmp_database) == before
     assert tmp_database.apply().schema_versions == COMMITTED
+
+
+def test_every_schema_version_applies_where_the_first_has_rows(tmp_path: Path) -> None:
+    """What a stack in use goes through: a version that touches rows says so, or forced row-level security stops it."""
+    with instance_in(tmp_path) as server:
+        database = Database(server)
+        first = COMMITTED[0]
+        text = database.package.schema_versions[first]
+        with psycopg.connect(database.dsn("database_admin"), autocommit=True) as master:
+            master.execute("grant rds_iam to current_user")
+            master.execute(text.encode())
+            master.execute(
+                "insert into rendio.schema_versions (id, digest) values (%s, %s)", (first, digest(text.encode()))
+            )
+            for table in ("auth.users", "public.users", "public.devices", "public.credit_ledger", "public.images"):
+                master.execute(f"alter table {table} enable row level security, force row level security".encode())
+        person = database.new_person(credits=10)
+        database.new_image(person)
+        database.new_device(person)
+        with database.superuser() as scene:
+            scene.execute(
+                "insert into public.credit_ledger (user_id, amount, reason) values (%s, 10, 'free_grant')",
+                (person.user_id,),
+            )
+        assert database.apply().schema_versions == COMMITTED
+        with database.as_user(person.auth_user_id) as session:
+            assert session.execute("select credits_remaining from public.users").fetchone() == {"credits_remaining": 10}

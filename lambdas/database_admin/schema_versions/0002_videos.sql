@@ -62,6 +62,7 @@ create index video_jobs_without_thumbnail on public.video_jobs (migrated_at)
 create index video_jobs_to_remove on public.video_jobs (deleted_at)
   where deleted_at is not null and (object_key is not null or thumbnail_key is not null);
 
+alter table public.credit_ledger no force row level security;
 alter table public.credit_ledger
   add constraint credit_ledger_job_id_fkey foreign key (job_id) references public.video_jobs (id),
   add constraint credit_ledger_job_check check ((reason in ('video', 'refund')) = (job_id is not null)),
