@@ -73,6 +73,7 @@ CATALOGUE = (
     ),
     FunctionSpec(FunctionId.DELETE_VIDEO, "Deletes a user's video", 20, 512, "database"),
     FunctionSpec(FunctionId.FAL_WEBHOOK, "Hears from the generator that a video has ended (N3)", 20, 512, "webhooks"),
+    FunctionSpec(FunctionId.SWEEP_VIDEOS, "Settles what was left undone about videos", 120, 512, "database"),
     FunctionSpec(FunctionId.BACKFILL_VIDEOS, "Asks for the copies of old videos (M9)", 60, 512, "database"),
     FunctionSpec(FunctionId.MAKE_THUMBNAIL, "Makes a picture of a video (N1)", 60, 1769, "video_frames", maximum_mb=60),
     FunctionSpec(

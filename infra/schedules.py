@@ -38,6 +38,14 @@ RUNS = (
         stale_seconds=60,
     ),
     Run(
+        "sweep-videos",
+        "Settles submissions, generations and video migrations that nobody else will",
+        FunctionId.SWEEP_VIDEOS,
+        "rate(1 minute)",
+        {},
+        stale_seconds=60,
+    ),
+    Run(
         "make-thumbnail-sweep",
         "Makes the thumbnails whose event was lost",
         FunctionId.MAKE_THUMBNAIL,

@@ -19,7 +19,7 @@ INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 PERMISSION = "aws:lambda/permission:Permission"
 USES_DATABASE = {
     "device-check", "me", "upload-image", "view-image", "upload-image-direct", "inspect-image", "database-admin",
-    "access-drift", "submit-video", "view-video", "delete-video", "fal-webhook", "migrate-video",
+    "access-drift", "submit-video", "view-video", "delete-video", "fal-webhook", "migrate-video", "sweep-videos",
     "backfill-videos", "make-thumbnail",
 }  # fmt: skip
 

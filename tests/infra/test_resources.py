@@ -9,7 +9,6 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from infra.function_catalogue import CATALOGUE
 from infra.names import FunctionId, Names
 from tests.infra.conftest import TreeOf
 from tests.infra.resource_tree import STACKS, UNKNOWN, Registered, build, stack_config, stack_values
@@ -55,7 +54,7 @@ def test_components_are_named_area_and_kind(up: TreeOf) -> None:
 def test_each_function_has_a_role_a_log_group_and_a_zip_of_its_own(up: TreeOf, stack: str) -> None:
     tree, names = up(stack), Names.of(stack_config(stack))
     functions = tree.of_type("aws:lambda/function:Function")
-    assert {function.name.replace("-", "_") for function in functions} == {str(spec.id) for spec in CATALOGUE}
+    assert {function.name.replace("-", "_") for function in functions} == {str(function) for function in FunctionId}
     roles = {function.inputs["role"] for function in functions}
     assert len(roles) == len(functions)
     for function in functions:

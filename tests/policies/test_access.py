@@ -87,7 +87,7 @@ def test_a_users_session_has_exactly_the_tag_of_its_user(
     assert condition["StringLike"]["aws:RequestTag/auth_user_id"].count("?") == 32
 
 
-@pytest.mark.parametrize("function", [spec.id for spec in CATALOGUE])
+@pytest.mark.parametrize("function", list(FunctionId))
 def test_a_function_logs_into_the_database_as_itself_or_not_at_all(function: FunctionId) -> None:
     logins = [resource for action, resource in grants(f"iam/{function}.json.j2") if action == "rds-db:connect"]
     own = f"arn:aws:rds-db:us-east-1:{ACCOUNT}:dbuser:*/rendio_dev_{function}"
