@@ -97,7 +97,8 @@ def verbs(stacks: Sequence[Stack], kind: str, *, people: bool = False) -> list[s
         if kind == "anything":
             fits = service not in _SERVICES.values() and service != "sts"
         elif kind in ("bucket", "objects"):
-            fits = service == "s3" and ("Object" in name or "Multipart" in name) == (kind == "objects")
+            of_objects = ("Object" in name or "Multipart" in name) and "Bucket" not in name
+            fits = service == "s3" and of_objects == (kind == "objects")
         else:
             fits = service == _SERVICES[kind]
         if fits:
