@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
 
 from lambdas.migrate_video.deadlines import Allowance
 from lambdas.migrate_video.errors import Cause, CopyFailedForNow, Phase
@@ -71,6 +71,7 @@ class _Request:
         self._client, self._to, self._size, self._allowance = client, to, size, allowance
         self._pieces: queue.Queue[bytes | bytearray | None] = queue.Queue(_PIECES_AHEAD)
         self._answer: Future[None] = Future()
+        self._taken = False
         self._thread = threading.Thread(target=self._send, name="upload", daemon=True)
 
     def offer(self, piece: bytes | bytearray) -> bool:
@@ -115,23 +116,32 @@ class _Request:
 
     def _send(self) -> None:
         try:
-            self._client.put_object(
-                Bucket=self._to.bucket,
-                Key=self._to.key,
-                Body=self,
-                ContentLength=self._size,
-                ContentType=CONTENT_TYPE,
-                IfNoneMatch="*",
-            )
+            try:
+                self._put()
+            except ConnectionClosedError:
+                if self._taken:  # what streamed through cannot be sent again
+                    raise
+                self._put()  # a connection kept from the last copy, which storage had closed meanwhile
             self._answer.set_result(None)
         except BaseException as error:  # the caller's to judge; a thread's own would only be printed
             self._answer.set_exception(error)
         finally:
             self._empty()  # whoever waits to hand over a piece need not
 
+    def _put(self) -> None:
+        self._client.put_object(
+            Bucket=self._to.bucket,
+            Key=self._to.key,
+            Body=self,
+            ContentLength=self._size,
+            ContentType=CONTENT_TYPE,
+            IfNoneMatch="*",
+        )
+
     def read(self, _size: int = -1) -> bytes | bytearray:
         """The next piece, for the HTTP client, whatever size it asks for: it sends what it gets."""
         piece = self._pieces.get()
+        self._taken = True
         if piece is None:
             raise BrokenOff
         return piece

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from concurrent.futures import Future, wait
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,7 +105,8 @@ def existing(key: ObjectKey, *, client: Any, limits: Limits | None = None) -> St
 def _read_back(key: ObjectKey, client: Any, allowance: Allowance) -> Stored | None:
     digest, count = hashlib.sha256(), 0
     try:
-        with client.get_object(Bucket=key.bucket, Key=key.key)["Body"] as body:
+        # closing(), since a StreamingBody's own `with` gives the stream below it, which raises urllib3's errors
+        with closing(client.get_object(Bucket=key.bucket, Key=key.key)["Body"]) as body:
             while piece := body.read(_PIECE_BYTES):  # botocore compares with the announced length at the end
                 allowance.left()  # or nobody waits any more
                 digest.update(piece)

@@ -24,8 +24,8 @@ _OBJECTS = Config(
     signature_version="s3v4",
     s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
 )
-# A whole video goes out in one request, once: what streams through cannot be sent again. Who sends it keeps the time
-# himself; these only end what he gave up (over plain http, `connect_timeout` holds for sending, too). Nothing is hashed
+# A whole video goes out in one request, once: what streams through cannot be sent again. Its sender keeps the time;
+# these limits only end what was given up (over plain http, `connect_timeout` holds for sending, too). Nothing is hashed
 # for signature or checksum: a stream cannot be read twice, and TLS guards it.
 STREAMS = _OBJECTS.merge(
     Config(

@@ -76,9 +76,12 @@ class Bench:
         self.idle, self.bare = start["idle"], start["bare"]
         self._count = 0
 
+    def memory(self, megabytes: int) -> int:
+        """The most memory a copy takes above the idle worker, in bytes."""
+        return int(self._watched(self._new_video(megabytes))["peak"]) - self.idle
+
     def figures(self, megabytes: int, rounds: int) -> Figures:
-        video = _HEAD + os.urandom(megabytes * MEGABYTE - len(_HEAD))
-        (self._folder / "video.mp4").write_bytes(video)
+        video = self._new_video(megabytes)
         seconds: dict[str, list[float]] = defaultdict(list)
         ways: dict[str, Callable[[str], float]] = {
             "copy": lambda key: float(self._copied(key)["seconds"]),
@@ -104,6 +107,11 @@ class Bench:
             peak - self.idle,
             peak - self.bare,
         )
+
+    def _new_video(self, megabytes: int) -> bytes:
+        video = _HEAD + os.urandom(megabytes * MEGABYTE - len(_HEAD))
+        (self._folder / "video.mp4").write_bytes(video)
+        return video
 
     def _compared(self, way: Callable[[str], float], video: bytes) -> float:
         self._count += 1

@@ -170,7 +170,7 @@ def _scene(limits: Limits) -> Iterator[_Scene]:
             return stack.enter_context(source.listening())
 
         plain = listening(Source(_behaviours(limits, every)))
-        deaf = stack.enter_context(_deaf_port())
+        deaf = stack.enter_context(deaf_port())
         tls_drips = listening(Source({}, met=_dripping_tls(every)))
         mute, slow, silent, drips = (listening(Source({}, met=meet)) for meet in (_mute, _slow, _silent, _drips))
         ports = {"plain": plain.port, "deaf": deaf, "dripping": tls_drips.port}
@@ -222,7 +222,7 @@ def _hanging(hung: threading.Event) -> Network:
 
 
 @contextmanager
-def _deaf_port() -> Iterator[int]:
+def deaf_port() -> Iterator[int]:
     """A port whose queue is full: the next connect is not even refused."""
     with socket.socket() as listener, ExitStack() as stack:
         listener.bind(("127.0.0.1", 0))
