@@ -51,7 +51,7 @@ LONG: dict[str, Any] = {"runs": 200, "download_seconds": 15.0, "upload_seconds":
 HOST, PUBLIC = "v3.fal.media", "104.18.1.1"
 LATE_AT_MOST = 0.5
 # More than is kept between source and storage, so that a storage that does not read stops the copy on its way.
-LARGE = VIDEO + bytes(4 * 1024 * 1024)
+SMALL, LARGE = VIDEO[:100_000], VIDEO + bytes(4 * 1024 * 1024)
 _KEYS = ("stalls", "stalls", None)
 
 
@@ -82,12 +82,12 @@ STALLS = (
     Stall("no body", Phase.DOWNLOAD, path="/no-body"),
     Stall("half a body", Phase.DOWNLOAD, path="/half"),
     Stall("body byte by byte", Phase.DOWNLOAD, path="/body-drips"),
-    Stall("storage's connect is not answered", Phase.UPLOAD, storage="deaf"),
-    Stall("storage does not read", Phase.UPLOAD, storage="silent"),
-    Stall("storage reads slowly", Phase.UPLOAD, storage="slow"),
+    Stall("storage's connect is not answered", Phase.UPLOAD, path="/large", storage="deaf"),
+    Stall("storage does not read", Phase.UPLOAD, path="/large", storage="silent"),
+    Stall("storage reads slowly", Phase.UPLOAD, path="/large", storage="slow"),
     Stall("storage reads all and says nothing", Phase.UPLOAD, storage="mute"),
     Stall("storage answers byte by byte", Phase.UPLOAD, storage="dripping"),
-    Stall("source takes most of its time, then storage its own", Phase.UPLOAD, path="/slow"),
+    Stall("source takes its time, then storage all of its own", Phase.UPLOAD, path="/slow"),
 )
 
 
@@ -187,11 +187,12 @@ def _scene(limits: Limits) -> Iterator[_Scene]:
 
 def _behaviours(limits: Limits, every: float) -> dict[str, Behaviour]:
     async def slow(writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.6 * limits.download_seconds)
-        await whole(body=LARGE)(writer)
+        await asyncio.sleep(0.4 * limits.download_seconds)
+        await whole(body=SMALL)(writer)
 
     return {
-        "/fine": whole(body=LARGE),
+        "/fine": whole(body=SMALL),
+        "/large": whole(body=LARGE),
         "/slow": slow,
         "/no-head": then_silent(),
         "/head-drips": dripping(b"", head(length()), every=every),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -136,6 +137,53 @@ def test_a_storage_that_closes_again_is_not_asked_a_third_time() -> None:
             limits=QUICK,
         )
     assert (failed.value.cause, bucket.connections) == (Cause.STORAGE, 2)
+
+
+def test_storage_hears_at_once_when_the_source_breaks_off() -> None:
+    """It may not wait for the rest, nor we for its answer: the connection ends before the last byte."""
+    ended, came = threading.Event(), bytearray()
+
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await saying(b"HTTP/1.1 100 Continue\r\n\r\n")(writer)
+        while more := await reader.read(65536):
+            came.extend(more)
+        ended.set()
+
+    half = saying(head(length()), VIDEO[: len(VIDEO) // 2])
+    with Source({"/video.mp4": half}).listening() as source, Source({}, met=meet).listening() as s3:
+        with pytest.raises(CopyFailed) as failed:
+            copy_video(
+                f"{source.origin}/video.mp4",
+                to=KEY,
+                origins=Origins.of([source.origin]),
+                client=streams_to(s3.origin, KEYS),
+                limits=QUICK,
+            )
+        assert ended.wait(QUICK.upload_seconds)
+    assert failed.value.cause is Cause.TRUNCATED
+    assert len(came) <= len(VIDEO) // 2
+
+
+def test_a_storage_that_breaks_off_keeps_nobody_waiting() -> None:
+    async def meet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await saying(b"HTTP/1.1 100 Continue\r\n\r\n")(writer)
+        await asyncio.sleep(0.5)  # meanwhile there is no room for more pieces
+        await then_reset()(writer)
+
+    with Source({"/video.mp4": whole(body=VIDEO * 8)}).listening() as source, Source({}, met=meet).listening() as s3:
+        began = time.monotonic()
+        with pytest.raises(CopyFailed) as failed:
+            copy_video(
+                f"{source.origin}/video.mp4",
+                to=KEY,
+                origins=Origins.of([source.origin]),
+                client=streams_to(s3.origin, KEYS),
+                limits=Limits(upload_seconds=6),
+            )
+        assert time.monotonic() - began < 5
+    assert failed.value.cause is Cause.STORAGE
 
 
 READ_BACK = {

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.migrate_video.deadlines import Limits
 from lambdas.migrate_video.errors import Cause, CopyFailed
 from lambdas.migrate_video.origins import Origins
 from lambdas.migrate_video.upload import ObjectKey
@@ -33,6 +34,7 @@ from tests.lambdas.video_copy.storage import streams_to
 Copy = Callable[..., Copied | AlreadyThere]
 HALF = VIDEO[: len(VIDEO) // 2]
 LATE_AT_MOST = 0.5
+LARGER = Limits(download_seconds=5, upload_seconds=5, total_seconds=10)
 
 
 @pytest.mark.plan("M6", "M8")
@@ -171,9 +173,10 @@ def test_an_error_tells_phase_and_cause_and_not_the_url(copy: Copy, storage: Sto
         chain = chain.__cause__
 
 
-def test_storage_that_refuses_is_a_failure_for_now(copy: Copy, storage: Storage) -> None:
+def test_storage_that_refuses_is_a_failure_for_now_however_much_was_to_come(copy: Copy, storage: Storage) -> None:
+    video = VIDEO * 4
     with pytest.raises(CopyFailed) as failed:
-        copy(whole(), ObjectKey(storage.bucket, "elsewhere/video.mp4"))
+        copy(whole(body=video), ObjectKey(storage.bucket, "elsewhere/video.mp4"), limits=LARGER)
     assert (failed.value.cause, failed.value.transient) == (Cause.STORAGE, True)
     assert "AccessDenied" in str(failed.value)
 
