@@ -73,7 +73,7 @@ class Bench:
         self._client = streams_to(emulator.url, self._keys)
         self._worker = stack.enter_context(_running("tests.bench.copier", emulator.url, *self._keys[:2]))
         start = json.loads(_line(self._worker))
-        self.idle, self.bare = start["idle"], start["bare"]
+        self.idle, self.bare = int(start["idle"]), int(start["bare"])
         self._count = 0
 
     def memory(self, megabytes: int) -> int:

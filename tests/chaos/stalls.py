@@ -54,6 +54,9 @@ LATE_AT_MOST = 0.5
 SMALL, LARGE = VIDEO[:100_000], VIDEO + bytes(4 * 1024 * 1024)
 _KEYS = ("stalls", "stalls", None)
 
+# The S3 client's own limits are as long as an upload's, and may be noticed first.
+_OUT_OF_TIME = {Phase.DOWNLOAD: {Cause.OUT_OF_TIME}, Phase.UPLOAD: {Cause.OUT_OF_TIME, Cause.STORAGE}}
+
 
 @dataclass(frozen=True)
 class Stall:
@@ -105,7 +108,8 @@ class Run:
         """Ended in time, in the phase that stalled, to be tried again."""
         return (
             self.failed is not None
-            and (self.failed.phase, self.failed.cause) == (self.stall.phase, Cause.OUT_OF_TIME)
+            and self.failed.phase is self.stall.phase
+            and self.failed.cause in _OUT_OF_TIME[self.stall.phase]
             and self.late <= LATE_AT_MOST
         )
 
