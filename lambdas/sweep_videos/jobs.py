@@ -14,7 +14,9 @@ _BATCH = 200
 _MESSAGES = 500
 
 _IDS = "select id from public.video_jobs where "
-_KEYS = "select u.auth_user_id, j.id from public.video_jobs j join public.users u on u.id = j.user_id where "
+_KEYS = """
+select (select u.auth_user_id from public.users u where u.id = user_id) as auth_user_id, id
+from public.video_jobs where """
 
 _UNASKED = """
 status in ('queued', 'processing') and generator_request_id is not null
@@ -75,7 +77,7 @@ class PostgresJobs:
         """Pending migrations that no attempt will follow: all were spent, or the video was deleted."""
         with self._database.transaction() as cursor:
             rows = cursor.execute(
-                _KEYS + _HOPELESS + " order by j.migration_due_at limit %(limit)s",
+                _KEYS + _HOPELESS + " order by migration_due_at limit %(limit)s",
                 {"grace": grace, "attempts": MAXIMUM_ATTEMPTS, "limit": _BATCH},
             ).fetchall()
         return [VideoKey(row["auth_user_id"], row["id"]) for row in rows]
