@@ -88,8 +88,14 @@ def proof(state: State) -> int:
 
 
 def tool(module: str, arguments: Sequence[str]) -> int:
-    """Run a tool of the reviewers, which know the product, in a process of its own."""
-    return _run([sys.executable, "-m", module, *arguments])
+    """Run a tool of the reviewers, which know the product, in a process of its own.
+
+    Only one that is told `--aws` gets what this shell has of AWS.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    if "--aws" in arguments:
+        return subprocess.run(command, cwd=REPOSITORY, check=False).returncode
+    return _run(command)
 
 
 def lock() -> int:

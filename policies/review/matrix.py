@@ -18,9 +18,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
+
 from local.errors import LocalError
 from policies.errors import PolicyError
-from policies.review import attempts, expectations
+from policies.review import attempts, aws, expectations
 from policies.review import stacks as stacks_of
 from policies.review.previews import PREVIEWS
 from policies.review.rows import ALLOW, Row
@@ -126,8 +128,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--stack", choices=STACKS, action="append", help="one stack; all without it")
     parser.add_argument("--check", action="store_true", help="write nothing; compare with what is committed")
+    parser.add_argument("--aws", action="store_true", help="ask AWS about the roles of one stack, as they are deployed")
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
     chosen = parser.parse_args(arguments)
+    if chosen.aws:
+        return _on_aws(parser, chosen.stack or [], as_json=chosen.json)
     began = time.monotonic()
     try:
         models = stacks_of.load(chosen.stack or STACKS)
@@ -144,6 +149,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(answers)
         print(f"{time.monotonic() - began:.1f} s")
     return 1 if any(answer["differences"] or answer["stale"] for answer in answers) else 0
+
+
+def _on_aws(parser: argparse.ArgumentParser, stacks: Sequence[str], *, as_json: bool) -> int:
+    """0: AWS decides as the judge; 1: it differs somewhere; 2: it could not be asked."""
+    if len(stacks) != 1 or stacks[0] == "local":
+        parser.error("--aws needs --stack with one stack that is on AWS")
+    import boto3  # only here: nothing else needs AWS
+
+    try:
+        (stack,) = stacks_of.load(stacks).values()
+        session = boto3.Session(region_name=stack.region)
+        found = aws.compare(stack, iam=session.client("iam"), sts=session.client("sts"))
+    except (PolicyError, BotoCoreError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    if as_json:
+        print(json.dumps({"asked": found.asked, "differences": found.differences, "left_out": found.left_out}))
+    else:
+        print(f"{stack.name}: {found.asked} decisions asked of AWS, {len(found.differences)} differ")
+        for line in found.differences:
+            print(f"  {line}")
+        for reason, count in sorted(found.left_out.items()):
+            print(f"  left out: {count} of {reason}")
+    return 1 if found.differences else 0
 
 
 def _answer(matrix: Matrix, rules: Sequence[expectations.Rule], *, check: bool) -> dict[str, Any]:
