@@ -43,10 +43,11 @@ class TestStatus:
     ) -> None:
         job = service.order(alice).job_id
         seen = [service.view(alice, job)]
-        for _ in range(2):
-            ask_again(service, job)
+        deadline = time.monotonic() + 20
+        while seen[-1]["status"] != "completed" and time.monotonic() < deadline:
+            ask_again(service, job)  # each look moves it on; making the video may take longer than a look
             seen.append(service.view(alice, job))
-        assert [view["status"] for view in seen] == ["queued", "processing", "completed"]
+        assert list(dict.fromkeys(view["status"] for view in seen)) == ["queued", "processing", "completed"]
         completed = seen[-1]
         row = service.row(job)
         assert completed["storage"] == "generator"
