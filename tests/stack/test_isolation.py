@@ -9,22 +9,25 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from infra.api import ROUTES
 from local.journey.client import Phone, told
 from local.journey.photograph import photograph
 from tests.stack.deployed import PREFIX, Deployed, side_by_side
 from tests.stack.tokens import Mint
 
 USERS = 20
-ROUTES = (("GET", "/v1/me"), ("POST", "/v1/images"), ("PUT", "/v1/images/direct"), ("GET", "/v1/images/{image_id}"))
+GUARDED = [route for route in ROUTES if route.session]
 
 
 @dataclass
 class User:
-    """A user with an image of its own, and tokens that must not work in its name."""
+    """A user with an image and a video of its own, and tokens that must not work in its name."""
 
     phone: Phone
     image_id: str
     photo: bytes
+    job_id: str
+    video: bytes
     wrong: dict[str, str]
 
 
@@ -34,7 +37,8 @@ def users(stack: Deployed) -> list[User]:
         phone, photo = stack.phone(), photograph(number, width=64, height=48)
         answer = phone.upload_direct(photo)
         assert answer.status_code == 201, told(answer)
-        return User(phone, answer.json()["image_id"], photo, Mint(stack, phone.auth_user_id).wrong())
+        job_id, video = stack.new_video(phone)
+        return User(phone, answer.json()["image_id"], photo, job_id, video, Mint(stack, phone.auth_user_id).wrong())
 
     stack.role("device_check")
     return side_by_side(USERS, make, workers=4)
@@ -61,6 +65,18 @@ def wrong_outcomes(stack: Deployed, users: list[User]) -> list[str]:
         if image.status_code == 200 and own.phone.download(image.json()["image_url"]).content != own.photo:
             faults.append(f"user {number} does not get its own image")
         expect("another's image", call("GET", f"/v1/images/{other.image_id}"), 404)
+        video = call("GET", f"/v1/videos/{own.job_id}")
+        expect("own video", video, 200)
+        if video.status_code == 200 and own.phone.download(video.json()["video_url"]).content != own.video:
+            faults.append(f"user {number} does not get its own video")
+        listed = call("GET", "/v1/videos")
+        expect("own videos", listed, 200)
+        if listed.status_code == 200 and [one["job_id"] for one in listed.json()["videos"]] != [own.job_id]:
+            faults.append(f"user {number} is shown other videos than its own")
+        expect("another's video", call("GET", f"/v1/videos/{other.job_id}"), 404)
+        expect("another's video deleted", call("DELETE", f"/v1/videos/{other.job_id}"), 404)
+        image_of_other = {"model": "none", "prompt": "p", "image_id": other.image_id}
+        expect("a video of another's image", call("POST", "/v1/videos", json=image_of_other), 404, 422)
         expect("no token", call("GET", f"/v1/images/{own.image_id}", token=""), 401)
         for what, token in own.wrong.items():
             expect(what, call("GET", f"/v1/images/{own.image_id}", token=token), 403)
@@ -94,6 +110,8 @@ def test_it_stays_so_with_user_storage_widened_to_every_prefix(stack: Deployed, 
         assert bob in key
         # The scene is real: IAM alone would now give it.
         assert s3.get_object(Bucket=stack.images_bucket, Key=key)["Body"].read() == users[1].photo
+        video = f"videos/{bob}/{users[1].job_id}.mp4"
+        assert s3.get_object(Bucket=stack.videos_bucket, Key=video)["Body"].read() == users[1].video
         assert wrong_outcomes(stack, users) == []
     with pytest.raises(s3.exceptions.ClientError, match="AccessDenied"):
         s3.get_object(Bucket=stack.images_bucket, Key=key)
@@ -103,9 +121,10 @@ def test_it_stays_so_with_user_storage_widened_to_every_prefix(stack: Deployed, 
 def test_without_the_authorizer_the_functions_refuse(stack: Deployed, users: list[User]) -> None:
     phone = users[0].phone
     with authorizer_removed(stack):
-        for method, path in ROUTES:
-            answer = phone.call(method, path.format(image_id=users[0].image_id), json={})
-            assert (answer.status_code, answer.json()["code"]) == (401, "session_required"), f"{method} {path}"
+        for route in GUARDED:
+            path = route.path.format(image_id=users[0].image_id, job_id=users[0].job_id)
+            answer = phone.call(route.method, path, json={})
+            assert (answer.status_code, answer.json()["code"]) == (401, "session_required"), route.key
     assert phone.call("GET", "/v1/me").status_code == 200
 
 
@@ -152,7 +171,7 @@ def user_storage_widened(stack: Deployed) -> Iterator[None]:
     iam, role = stack.root("iam"), f"{PREFIX}-user-storage"
     document = (
         '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],'
-        f'"Resource":"arn:aws:s3:::{stack.images_bucket}/*"}}]}}'
+        f'"Resource":["arn:aws:s3:::{stack.images_bucket}/*","arn:aws:s3:::{stack.videos_bucket}/*"]}}]}}'
     )
     iam.put_role_policy(RoleName=role, PolicyName="widened", PolicyDocument=document)
     try:
@@ -166,7 +185,7 @@ def authorizer_removed(stack: Deployed) -> Iterator[None]:
     gateway = stack.root("apigatewayv2")
     api = next(item["ApiId"] for item in gateway.get_apis()["Items"] if item["Name"] == PREFIX)
     guarded = [route for route in gateway.get_routes(ApiId=api)["Items"] if route["AuthorizationType"] == "CUSTOM"]
-    assert {route["RouteKey"] for route in guarded} == {f"{method} {path}" for method, path in ROUTES}
+    assert {route["RouteKey"] for route in guarded} == {route.key for route in GUARDED}
     for route in guarded:
         gateway.update_route(ApiId=api, RouteId=route["RouteId"], AuthorizationType="NONE")
     try:
