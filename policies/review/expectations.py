@@ -1,13 +1,12 @@
 """What is expected to be allowed, written by hand; whatever else the matrix allows, nobody expected.
 
-policies/expectations.yaml is a list of rules with these keys, and no others:
+policies/expectations/aws.yaml and postgres.yaml are lists of rules with these keys, and no others:
 
     who:    a principal or a list; `*` stands for any letters
     may:    an action or a list, as the matrix says it
     thing:  what it is done to, or a list; `*` as above, and {self} for the principal's name without its first word
     whose:  own, other's or shared; left out where the thing is nobody's
     when:   circumstances, `*` as above; left out where there are none
-    layer:  postgres; left out for AWS
     stacks: the stacks on which it holds; left out for all
     because: why, where a reader would ask
 """
@@ -26,8 +25,9 @@ from policies.errors import PolicyError
 from policies.review.rows import ALLOW, Row
 from policies.review.stacks import REPOSITORY, STACKS
 
-EXPECTATIONS = REPOSITORY / "policies" / "expectations.yaml"
-_REQUIRED, _OPTIONAL = ("who", "may", "thing"), ("whose", "when", "layer", "stacks", "because")
+EXPECTATIONS = REPOSITORY / "policies" / "expectations"
+_FILES = {"aws.yaml": "iam", "postgres.yaml": "postgres"}
+_REQUIRED, _OPTIONAL = ("who", "may", "thing"), ("whose", "when", "stacks", "because")
 
 
 class ExpectationError(PolicyError):
@@ -36,9 +36,9 @@ class ExpectationError(PolicyError):
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule of the file; `line` is where it begins."""
+    """One rule; `place` is the file and the line where it begins."""
 
-    line: int
+    place: str
     layer: str
     who: tuple[str, ...]
     may: tuple[str, ...]
@@ -84,16 +84,21 @@ class Findings:
         said = [f"not allowed, though expected: {each}" for each in self.unmet]
         for row in self.unexpected:
             said.append(f"allowed, though nobody expected it: {row.principal}: {row.action} on {row.resource}")
-            said.append(f"    if it is meant: {_as_rule(row)}")
+            file = next(name for name, layer in _FILES.items() if layer == row.layer)
+            said.append(f"    if it is meant, in policies/expectations/{file}: {_as_rule(row)}")
         return said
 
 
-def read(path: Path = EXPECTATIONS) -> list[Rule]:
-    """The rules of the file.
+def read(folder: Path = EXPECTATIONS) -> list[Rule]:
+    """The rules of both files.
 
     Raises:
         ExpectationError: no list of rules, an unknown or missing key, a value of another kind.
     """
+    return [rule for name, layer in _FILES.items() for rule in _rules(folder / name, layer)]
+
+
+def _rules(path: Path, layer: str) -> list[Rule]:
     try:
         tree = yaml.compose(path.read_text(encoding="utf-8"))
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -101,7 +106,7 @@ def read(path: Path = EXPECTATIONS) -> list[Rule]:
         raise ExpectationError(f"{path.name}: is no YAML: {error}") from error
     if not isinstance(content, list) or not isinstance(tree, yaml.SequenceNode):
         raise ExpectationError(f"{path.name}:1: must be a list of rules")
-    return [_rule(path, node.start_mark.line + 1, each) for node, each in zip(tree.value, content, strict=True)]
+    return [_rule(path, layer, node.start_mark.line + 1, each) for node, each in zip(tree.value, content, strict=True)]
 
 
 def compare(stack: str, rows: Iterable[Row], rules: Sequence[Rule]) -> Findings:
@@ -109,11 +114,11 @@ def compare(stack: str, rows: Iterable[Row], rules: Sequence[Rule]) -> Findings:
     allowed = [row for row in rows if row.decision == ALLOW]
     here = [rule for rule in rules if stack in rule.stacks]
     unexpected = tuple(row for row in allowed if not any(rule.allows(row) for rule in here))
-    unmet = tuple(f"line {rule.line}: {each}" for rule in here for each in rule.unmet(allowed))
+    unmet = tuple(f"{rule.place}: {each}" for rule in here for each in rule.unmet(allowed))
     return Findings(unexpected, unmet)
 
 
-def _rule(path: Path, line: int, given: Any) -> Rule:
+def _rule(path: Path, layer: str, line: int, given: Any) -> Rule:
     if not isinstance(given, Mapping):
         raise ExpectationError(f"{path.name}:{line}: must be a block of keys")
     unknown = sorted(set(given) - {*_REQUIRED, *_OPTIONAL})
@@ -122,13 +127,13 @@ def _rule(path: Path, line: int, given: Any) -> Rule:
         what = f"{unknown[0]!r} is no key" if unknown else f"{missing[0]!r} is missing"
         raise ExpectationError(f"{path.name}:{line}: {what}; a rule has {', '.join((*_REQUIRED, *_OPTIONAL))}")
     lists = {key: _texts(path, line, key, given[key]) for key in (*_REQUIRED, "stacks") if key in given}
-    texts = {key: _text(path, line, key, given[key]) for key in ("whose", "when", "layer", "because") if key in given}
+    texts = {key: _text(path, line, key, given[key]) for key in ("whose", "when", "because") if key in given}
     stacks = lists.get("stacks", STACKS)
     if not set(stacks) <= set(STACKS):
         raise ExpectationError(f"{path.name}:{line}: stacks must be of {', '.join(STACKS)}")
     return Rule(
-        line=line,
-        layer=texts.get("layer", "iam"),
+        place=f"{path.name}:{line}",
+        layer=layer,
         who=lists["who"],
         may=lists["may"],
         things=lists["thing"],
@@ -159,6 +164,5 @@ def _as_rule(row: Row) -> str:
     keys = {"who": row.principal, "may": row.action, "thing": row.resource}
     keys |= {"whose": row.whose} if row.whose != "-" else {}
     keys |= {"when": row.context} if row.context else {}
-    keys |= {"layer": row.layer} if row.layer != "iam" else {}
     flow: str = yaml.safe_dump([keys], default_flow_style=True, width=10_000, allow_unicode=True, sort_keys=False)
     return f"- {flow.strip()[1:-1]}"

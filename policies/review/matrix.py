@@ -1,7 +1,7 @@
 """`make matrix`: who may do what on every stack, found by trying.
 
 Tries every principal on every thing, in a real Postgres and by the IAM evaluator, compares the outcomes with
-policies/expectations.yaml, and writes policies/previews/<stack>/access-matrix.json and .md.
+policies/expectations/, and writes policies/previews/<stack>/access-matrix.json and .md.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _markdown(matrix: Matrix) -> str:
     lines = [
         f"# Who may do what on stack {matrix.stack}",
         "",
-        f"Found by trying: {tried}. Written by `make matrix`; what is expected is in policies/expectations.yaml.",
+        f"Found by trying: {tried}. Written by `make matrix`; what is expected is in policies/expectations/.",
         f'"{ANYTHING.capitalize()}" means every verb below and every other that a document grants by name.',
         "",
         *(f"- {kind}: {', '.join(verbs)}" for kind, verbs in sorted(VERBS.items())),
