@@ -16,7 +16,7 @@ from local.state import REPOSITORY, State
 
 PACKAGES = ("infra", "policies", "lambdas", "local")
 # The fastest first: what is wrong shows early.
-LEVELS = ("unit", "infra", "policies", "lambdas", "database", "local", "stack")
+LEVELS = ("unit", "infra", "policies", "review", "lambdas", "database", "local", "stack")
 LOCKS = (
     ("requirements-dev.in", "requirements-dev.txt", ()),
     ("requirements.in", "requirements.txt", ("-c", "requirements-dev.txt")),

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from policies.review.approvals import FOLDER
 from policies.review.comparison import Decision
 from policies.review.diff import PolicyDiff
-from policies.review.report import Review, counted, deed, target, title_of, visible
+from policies.review.report import Review, counted, deed, kept, target, title_of, visible
 
 GITHUB_LIMIT = 65_536  # characters of a comment
 BOUND = 60_000  # bytes in UTF-8, so fewer characters still; the rest is for what a workflow adds
@@ -117,18 +117,12 @@ def _block(each: PolicyDiff) -> str:
     lines = []
     for statement in each.diff.statements:
         lines.append(f"  {visible(statement.name)}: {statement.kind}")
-        lines += [f"{line.mark}   {_kept(line.text)}" for line in statement.lines]
+        lines += [f"{line.mark}   {kept(line.text)}" for line in statement.lines]
     fence = "`" * (max((len(run) for run in re.findall(r"`+", "\n".join(lines))), default=0) + 1)
     fence = fence if len(fence) > 2 else "```"
     summary = f"<code>{html.escape(visible(title_of(each.diff)))}</code>, {', '.join(each.stacks)}"
     body = ["", f"{fence}diff", *lines, fence, ""]
     return "\n".join([f"<details><summary>{summary}</summary>", *body, "</details>"])
-
-
-def _kept(text: str) -> str:
-    """One line as it is, indented as it was."""
-    stripped = text.lstrip(" ")
-    return " " * (len(text) - len(stripped)) + visible(stripped)
 
 
 def _code(text: str) -> str:

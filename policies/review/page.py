@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from policies.review.report import Review, counted, deed, target, title_of, visible
+from policies.review.report import Review, counted, deed, kept, target, title_of, visible
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 
@@ -22,7 +22,7 @@ def page(review: Review) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"visible": visible, "deed": deed, "target": target, "title_of": title_of}
+    environment.filters |= {"visible": visible, "kept": kept, "deed": deed, "target": target, "title_of": title_of}
     script, style = ((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
     found = review.comparison
     return environment.get_template("page.html.j2").render(

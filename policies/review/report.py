@@ -84,6 +84,12 @@ def visible(text: str) -> str:
     )
 
 
+def kept(line: str) -> str:
+    """`visible`, with the line's indentation."""
+    text = line.lstrip(" ")
+    return " " * (len(line) - len(text)) + visible(text)
+
+
 def target(decision: Decision) -> str:
     """The resource and whose it is."""
     attempt = decision.attempt
