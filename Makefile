@@ -1,6 +1,6 @@
 # Every target is a command of ./rendio; this file only gives them the names people expect.
 .DEFAULT_GOAL := help
-COMMANDS := up preview down stop status logs env journey proof lint test canary chaos backfill lock policies matrix pulumi
+COMMANDS := up preview down stop status logs env journey proof lint test canary chaos backfill lock policies matrix review pulumi
 
 .PHONY: help $(COMMANDS)
 
@@ -8,7 +8,7 @@ help: ## What there is to run
 	@./rendio --help
 
 # ARGS reaches the command: make preview ARGS=--diff, make logs ARGS="device_check -f".
-$(filter-out backfill matrix,$(COMMANDS)):
+$(filter-out backfill matrix review,$(COMMANDS)):
 	@./rendio $@ $(ARGS)
 
 backfill: ## make backfill STACK=prod RATE=60 [DRY_RUN=1] [FAILED=1]
@@ -16,3 +16,6 @@ backfill: ## make backfill STACK=prod RATE=60 [DRY_RUN=1] [FAILED=1]
 
 matrix: ## make matrix [STACK=dev] [AWS=1]
 	@./rendio matrix $(if $(STACK),--stack $(STACK)) $(if $(AWS),--aws) $(ARGS)
+
+review: ## make review [BASE=main]
+	@./rendio review $(if $(BASE),--base $(BASE)) $(ARGS)

@@ -180,6 +180,12 @@ def matrix(context: typer.Context) -> None:
     raise typer.Exit(checks.tool("policies.review.matrix", context.args))
 
 
+@app.command(context_settings=PASS_ON)
+def review(context: typer.Context) -> None:
+    """Compare who may do what with another revision: granted, revoked, unchanged. Status 2 when access widens."""
+    raise typer.Exit(checks.tool("policies.review.review", context.args))
+
+
 @app.command()
 def lock() -> None:
     """Write the requirements' locks anew from requirements*.in."""

@@ -5,6 +5,7 @@ Names are the same on every stack, so that a review can say what changed on all 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -40,6 +41,7 @@ def session_tags(document: Document) -> list[str]:
     return sorted(set(_TAG.findall(document.text))) if "sts:TagSession" in document.text else []
 
 
+@functools.cache
 def named_services(document: Document) -> list[str]:
     """The AWS services that a document names as principals."""
     found = set()

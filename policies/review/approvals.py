@@ -2,7 +2,7 @@
 
 An approval lies in policies/approvals/ and names the digest of what a change grants and how the policies differ, so one
 more commit that touches either needs another. Whoever may approve is said by CODEOWNERS of the base revision: a pull
-request cannot make its author an owner (docs/reviewing.md, docs/adr/0051-approvals.md).
+request cannot make its author an owner (docs/reviewing.md, docs/adr/0051-reviews-and-approvals.md).
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ from policies.review.actors import (
     session_tags,
 )
 from policies.review.iam import Judge, Principal, Values, base_operator
-from policies.review.rows import ALLOW, DENY, Row
+from policies.review.rows import ALLOW, Row
+from policies.review.rows import Attempt as Name
 from policies.review.stacks import Document, Stack
 from policies.review.things import VERBS, Thing, listed, stack_words, things, verbs
 
@@ -47,16 +48,22 @@ class Attempt:
     values: tuple[tuple[str, str], ...] = ()
     tags: tuple[tuple[str, str], ...] | None = None
 
+    @property
+    def name(self) -> Name:
+        """What the matrix calls it."""
+        said = ", ".join(part for part in (self.thing.context, self.context) if part)
+        return Name("iam", self.principal.label, self.action, self.thing.label, self._whose(), said)
+
     def row(self, judge: Judge) -> Row:
         """Try it."""
+        return self.name.decided(allowed=self.allowed(judge))
+
+    def allowed(self, judge: Judge) -> bool:
+        """Whether it is allowed, tried."""
         values: Values = dict(self.values)
         if self.tags is None:
-            decision = judge.decide(self.principal, self.action, self.thing.arn, values)
-        else:
-            decision = judge.assume(self.principal, self.thing.arn, dict(self.tags), values)
-        circumstances = ", ".join(part for part in (self.thing.context, self.context) if part)
-        outcome = ALLOW if decision.allowed else DENY
-        return Row("iam", self.principal.label, self.action, self.thing.label, self._whose(), circumstances, outcome)
+            return judge.decide(self.principal, self.action, self.thing.arn, values).allowed
+        return judge.assume(self.principal, self.thing.arn, dict(self.tags), values).allowed
 
     def _whose(self) -> str:
         if self.thing.owner:
@@ -112,8 +119,7 @@ class Circumstances:
                 elif action == "sts:AssumeRole":
                     yield from _assuming(principal, thing, assumed.get(thing.arn, []))
                 elif action != "sts:TagSession":
-                    yield Attempt(principal, action, thing)
-                    yield from self._granted(principal, action, thing)
+                    yield from self.under(principal, action, thing)
 
     def forbidden(self, attempt: Attempt) -> Iterator[Attempt]:
         """An allowed attempt under each circumstance that some denial speaks of, or that a grant does not hold for."""
@@ -143,6 +149,11 @@ class Circumstances:
                 value = value.replace(text, word)
             said.append(HTTP if key.lower() == "aws:securetransport" else f"{key} = {value}")
         return ", ".join(said)
+
+    def under(self, principal: Principal, action: str, thing: Thing) -> Iterator[Attempt]:
+        """One call with no circumstances, and under each that some grant of it speaks of."""
+        yield Attempt(principal, action, thing)
+        yield from self._granted(principal, action, thing)
 
     def _granted(self, principal: Principal, action: str, thing: Thing) -> Iterator[Attempt]:
         done: set[tuple[tuple[str, str], ...]] = {()}

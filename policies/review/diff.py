@@ -5,6 +5,7 @@ Order, a statement's Sid and the form of a single value carry no access: they sh
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,6 +81,30 @@ def diff_postgres(before: Model, after: Model) -> list[DocumentDiff]:
     return found
 
 
+def diff_settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[DocumentDiff]:
+    """Differences of settings that open or close something, one document."""
+    found = []
+    for name in sorted({*before, *after}):
+        old, new = before.get(name), after.get(name)
+        if old != new:
+            kind = ADDED if old is None else REMOVED if new is None else CHANGED
+            found.append(StatementDiff(name, kind, tuple(_lines(old or {}, new or {}))))
+    return [DocumentDiff("settings", CHANGED, tuple(found))] if found else []
+
+
+def diff_texts(name: str, before: Mapping[str, str], after: Mapping[str, str]) -> list[DocumentDiff]:
+    """Differences of plain texts, such as schema versions, line by line."""
+    found = []
+    for key in sorted({*before, *after}):
+        old, new = before.get(key), after.get(key)
+        if old != new:
+            kind = ADDED if old is None else REMOVED if new is None else CHANGED
+            compared = difflib.unified_diff((old or "").splitlines(), (new or "").splitlines(), lineterm="", n=1)
+            lines = (Line(each[0], each[1:]) for each in list(compared)[2:] if not each.startswith("@@"))
+            found.append(StatementDiff(key, kind, tuple(lines)))
+    return [DocumentDiff(name, CHANGED, tuple(found))] if found else []
+
+
 def on_stacks(diffs: Mapping[str, Sequence[DocumentDiff]]) -> list[PolicyDiff]:
     """The differences of all stacks, each once, with the stacks that have it."""
     stacks: dict[DocumentDiff, list[str]] = {}
@@ -103,17 +128,18 @@ def _listed(document: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def _statements(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Iterator[StatementDiff]:
-    """Pairs by Sid first, then by content, so that a renamed statement is one; what stays alone came or went."""
+    """Pairs by Sid, then by content, then by actions, so that a renamed statement is one; the rest came or went."""
     pairs = _pairs(old, new)
     paired_new = {right for _, right in pairs}
     order = [left for left, _ in pairs]
     for left, right in pairs:
         name, renamed = _name(new, right), _name(old, left) != _name(new, right)
+        named = (Line("-", f"Sid {_name(old, left)}"), Line("+", f"Sid {name}")) if renamed else ()
         lines = tuple(_lines(old[left], new[right]))
         if any(line.mark != " " for line in lines):
-            yield StatementDiff(name, CHANGED, lines)
+            yield StatementDiff(name, CHANGED, (*named, *lines))
         elif renamed:
-            yield StatementDiff(name, RENAMED, (Line("-", f"Sid {_name(old, left)}"), Line("+", f"Sid {name}")))
+            yield StatementDiff(name, RENAMED, named)
     for left, statement in enumerate(old):
         if left not in order:
             yield StatementDiff(_name(old, left), REMOVED, tuple(_lines(statement, {})))
@@ -127,7 +153,7 @@ def _statements(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Iterato
 
 def _pairs(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[tuple[int, int]]:
     pairs: dict[int, int] = {}
-    for same in (lambda a, b: "Sid" in a and a["Sid"] == b.get("Sid"), lambda a, b: _body(a) == _body(b)):
+    for same in (_same_sid, lambda a, b: _body(a) == _body(b), _same_subject):
         for right, statement in enumerate(new):
             if right in pairs:
                 continue
@@ -136,6 +162,16 @@ def _pairs(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[tuple[i
             if left is not None:
                 pairs[right] = left
     return [(pairs[right], right) for right in sorted(pairs)]
+
+
+def _same_sid(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return "Sid" in one and one["Sid"] == other.get("Sid")
+
+
+def _same_subject(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    before, after = _parts(one), _parts(other)
+    same_actions = {*before.get("Action", ())} & {*after.get("Action", ())}
+    return before.get("Effect") == after.get("Effect") and bool(same_actions)
 
 
 def _body(statement: Mapping[str, Any]) -> str:

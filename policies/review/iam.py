@@ -51,7 +51,7 @@ class Principal:
     keys: Values = field(default_factory=dict)
     in_network: bool = False
 
-    @property
+    @functools.cached_property
     def identity(self) -> str:
         """The ARN whose identity policies count: the role of a session, or the user."""
         if self.kind != "AssumedRole":
@@ -138,6 +138,11 @@ class Judge:
                 self._endpoints.append(document.text)
             else:
                 self._resource[document.on] = document.text
+
+    def documents(self, principal: Principal, action: str, resource: str) -> tuple[object, ...]:
+        """All that decides such a request: where two models have the same, they decide the same."""
+        endpoints = self._endpoints if principal.in_network and action.startswith("s3:") else []
+        return (self._identity.get(principal.identity), self._policy_of(action, resource), endpoints)
 
     def decide(self, principal: Principal, action: str, resource: str, context: Values | None = None) -> Decision:
         """Whether `principal` may call `action` on the ARN `resource` of this stack."""

@@ -25,10 +25,11 @@ def page(review: Review) -> str:
     environment.filters |= {"visible": visible, "kept": kept, "deed": deed, "target": target, "title_of": title_of}
     script, style = ((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.js", "page.css"))
     found = review.comparison
+    decisions = [*found.granted, *found.revoked, *review.standing]
     return environment.get_template("page.html.j2").render(
         review=review,
-        decisions=(*found.granted, *found.revoked, *found.unchanged),
-        principals=sorted({each.attempt.principal for each in found.decisions}),
+        decisions=decisions,
+        principals=sorted({each.attempt.principal for each in decisions}),
         counted=counted,
         script=script,
         script_hash=_source_hash(script),

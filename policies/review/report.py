@@ -17,7 +17,12 @@ _HIDDEN = {"Cc", "Cf", "Co", "Cs"}  # control and format characters: they can ma
 
 @dataclass(frozen=True)
 class Review:
-    """What reviewers read, on a terminal, in a comment or on the page."""
+    """What reviewers read, on a terminal, in a comment or on the page.
+
+    Attributes:
+        comparison: every attempt and its outcome under both revisions, some ten thousand.
+        standing: what the committed access matrix says before and after alike, in fewer words.
+    """
 
     base: str
     head: str
@@ -25,6 +30,7 @@ class Review:
     comparison: Comparison
     diffs: tuple[PolicyDiff, ...]
     verdict: Verdict
+    standing: tuple[Decision, ...] = ()
 
     @property
     def widens(self) -> bool:

@@ -66,6 +66,11 @@ class Attempt:
     whose: str
     context: str
 
+    def decided(self, *, allowed: bool) -> Row:
+        """The row of this attempt."""
+        outcome = ALLOW if allowed else DENY
+        return Row(self.layer, self.principal, self.action, self.resource, self.whose, self.context, outcome)
+
 
 def read_matrix(path: Path) -> list[Row]:
     """The rows of a committed access-matrix.json.

@@ -6,6 +6,7 @@ of the SDK (recorder.py). All stacks of a checkout take about a second together.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -74,7 +75,7 @@ class Document:
     template: str
     text: str
 
-    @property
+    @functools.cached_property
     def statements(self) -> list[dict[str, Any]]:
         found = json.loads(self.text)["Statement"]
         return found if isinstance(found, list) else [found]

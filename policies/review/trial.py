@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
@@ -19,9 +20,9 @@ from policies.review import trial_rows
 from policies.review.actors import OWNER
 from policies.review.row_states import NULL, SET, Told, told_by
 from policies.review.rows import ALLOW, DENY, Attempt, Row
-from policies.review.stacks import Stack
+from policies.review.stacks import REPOSITORY, Stack
 from policies.review.trial_database import REFUSED, Statement, TrialDatabase, permitted, trial_database
-from policies.review.trial_facts import LATER, OUTSIDER, ROUTINES, STRANGER, facts
+from policies.review.trial_facts import LATER, OUTSIDER, ROUTINES, STRANGER, facts, unbound
 from policies.review.trial_rows import OTHERS, OWN, PERSONS, Seed, Table
 
 USERS_ROLE = "authenticated"
@@ -47,6 +48,7 @@ class Trial:
 
     def __init__(self, database: TrialDatabase, known: Sequence[Stack] = ()) -> None:
         self.database = database
+        self._unbound: set[tuple[str, str]] = set()
         models = [database.stack, *known]
         self.deciding: dict[Attempt, set[str]] = {}
         """For each attempt on rows, the columns whose value alone turned an outcome into another."""
@@ -71,6 +73,7 @@ class Trial:
             tables: leave out attempts on other tables, where only these were changed.
         """
         self._chosen = [table for name, table in self._tables.items() if tables is None or name in tables]
+        self._unbound = unbound(self.database)
         logins = [role for role in self._logins() if role.claims]
         self._connects = {role.login: self._may_connect(role.login) for role in logins}
         found = [self._row(role, "connect", "the database", self._connects[role.login]) for role in logins]
@@ -191,7 +194,7 @@ class Trial:
                 yield self._row(role, verb, f"{table.name}, rows", False)
                 continue
             seeds = self._of(table)
-            answers = self._try(role, [Statement(text, table.name, seed.ctid) for seed in seeds])
+            answers = self._on_rows(role, table, [text], seeds)
             outcomes = [(seed, permitted(answer)) for seed, answer in zip(seeds, answers, strict=True)]
             yield from self._told_rows(role, verb, table, outcomes)
 
@@ -218,13 +221,19 @@ class Trial:
                 ]
         changes += [("update", self._set(table, plain[0], OWN, {}))] if plain else []
         # Whether a row is there for an update does not depend on what it is updated to: "0" once is "0" for all.
-        first = self._try(role, [Statement(changes[0][1], table.name, seed.ctid) for seed in seeds])
+        first = self._on_rows(role, table, [changes[0][1]], seeds)
         there = [seed for seed, answer in zip(seeds, first, strict=True) if answer != "0"]
-        answers = iter(self._try(role, [Statement(text, table.name, s.ctid) for _, text in changes[1:] for s in there]))
+        answers = iter(self._on_rows(role, table, [text for _, text in changes[1:]], there))
         for number, (action, _) in enumerate(changes):
             found = dict(zip(seeds, first, strict=True)) if number == 0 else {seed: next(answers) for seed in there}
             outcomes = [(seed, permitted(found.get(seed, "0"))) for seed in seeds]
             yield from self._told_rows(role, action, table, outcomes)
+
+    def _on_rows(self, role: Role, table: Table, texts: Sequence[str], seeds: Sequence[Seed]) -> list[str]:
+        """Each text on each row. Whom row-level security does not bind meets them all: one attempt tells of each."""
+        if (role.role or role.login, table.name) in self._unbound:
+            return [answer for answer in self._try(role, [Statement(text) for text in texts]) for _ in seeds]
+        return self._try(role, [Statement(text, table.name, seed.ctid) for text in texts for seed in seeds])
 
     def _inserted(self, role: Role, table: Table, columns: Sequence[str]) -> Iterator[Row]:
         """For whom and in which states a row may be made; columns that may not be given take their defaults."""
@@ -278,16 +287,17 @@ class Trial:
 
 
 @contextmanager
-def trial_of(stack: Stack, known: Sequence[Stack] = ()) -> Iterator[Trial]:
+def trial_of(stack: Stack, known: Sequence[Stack] = (), *, checkout: Path = REPOSITORY) -> Iterator[Trial]:
     """A trial of a stack's model on a Postgres of its own.
 
     Args:
         known: models whose policies choose rows to try on as well, such as the other side of a comparison.
+        checkout: the revision whose code applies the model.
 
     Raises:
         PolicyError: Postgres refuses the model.
     """
-    with trial_database(stack) as database:
+    with trial_database(stack, checkout=checkout) as database:
         yield Trial(database, known)
 
 

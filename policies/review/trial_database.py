@@ -7,7 +7,10 @@ constraint refuses would hide the answer. Each attempt is undone at once.
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,17 +22,15 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from lambdas.database_admin.access import apply_model
-from lambdas.database_admin.schema import apply_versions, record_versions
-from lambdas.database_admin.steps import ApplyFailed
 from local.postgres import instance
 from local.postgres.server import SUPERUSER, Server
 from local.state import State
 from policies.errors import PolicyError
 from policies.model.postgres import DATABASE
-from policies.review.stacks import Stack
+from policies.review.stacks import REPOSITORY, Stack
 
 Connection = psycopg.Connection[Any]
+APPLIER = Path(__file__).with_name("applier.py")
 REFUSED = "42501"
 # Each statement in a subtransaction of its own, undone by an error of ours that carries the number of rows.
 _ATTEMPTS = """
@@ -69,8 +70,8 @@ class Statement:
 class TrialDatabase:
     """The database of one stack. Superusers set scenes; no attempt is ever made as one."""
 
-    def __init__(self, server: Server, stack: Stack) -> None:
-        self._server, self.stack = server, stack
+    def __init__(self, server: Server, stack: Stack, checkout: Path = REPOSITORY) -> None:
+        self._server, self.stack, self._checkout = server, stack, checkout
         self._sessions = ExitStack()
         self._session_of: dict[str, Connection] = {}
 
@@ -96,20 +97,24 @@ class TrialDatabase:
             yield connection
 
     def apply(self) -> None:
-        """Schema versions and model as `database_admin` applies them, whatever comes of it.
+        """Schema versions and model as the checkout's `database_admin` applies them, whatever comes of it.
 
         Raises:
             PolicyError: Postgres refuses a statement; the message names it.
         """
-        versions = self.stack.schema_versions
-        with self.connect(self.master) as connection, connection.transaction():
-            connection.execute("set local search_path = pg_catalog")
-            try:
-                new = apply_versions(connection, versions)
-                apply_model(connection, self.stack.postgres)
-                record_versions(connection, versions, new)
-            except ApplyFailed as error:
-                raise PolicyError(f"policies/postgres: stack {self.stack.name}: {error}") from error
+        dsn = make_conninfo(host=str(self._server.sockets), user=self.master, dbname=DATABASE)
+        answer = subprocess.run(
+            [sys.executable, str(APPLIER), str(self._checkout), dsn],
+            cwd=self._checkout,
+            env={"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8"},
+            input=json.dumps({"model": self.stack.postgres, "schema_versions": self.stack.schema_versions}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if answer.returncode != 0:
+            said = answer.stdout.strip() or answer.stderr.strip().rpartition("\n")[2]
+            raise PolicyError(f"policies/postgres: stack {self.stack.name}: {said}")
 
     def attempt(
         self,
@@ -158,8 +163,8 @@ def permitted(answer: str) -> bool:
 
 
 @contextmanager
-def trial_database(stack: Stack) -> Iterator[TrialDatabase]:
-    """A server of its own with the stack's model applied; gone afterwards."""
+def trial_database(stack: Stack, *, checkout: Path = REPOSITORY) -> Iterator[TrialDatabase]:
+    """A server of its own with the stack's model applied by the code of `checkout`; gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="rendio-trial-", ignore_cleanup_errors=True) as folder:
         state = State(Path(folder) / "state")
         state.create()
@@ -169,7 +174,7 @@ def trial_database(stack: Stack) -> Iterator[TrialDatabase]:
             instance.create(
                 state, identifier="trial", master_username=master, master_password=password, database=DATABASE
             )
-            database = TrialDatabase(Server(state), stack)
+            database = TrialDatabase(Server(state), stack, checkout)
             with database.connect(master) as connection:
                 connection.execute("grant rds_iam to current_user")
             database.apply()

@@ -29,7 +29,19 @@ _ROLES = f"""
 select rolname, rolbypassrls, rolsuper, rolcreaterole, rolreplication from pg_roles
  where rolname !~ '^(pg_|rds)' and rolname not in ('{STRANGER}', '{OUTSIDER}') order by 1
 """  # noqa: S608
+_UNBOUND = f"""
+select r.rolname, n.nspname || '.' || c.relname
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace cross join pg_roles r
+ where c.relkind in ('r', 'p') and {_SCHEMAS}
+   and (not c.relrowsecurity or (not c.relforcerowsecurity and pg_has_role(r.oid, c.relowner, 'usage')))
+"""  # noqa: S608
 _ATTRIBUTES = ("bypass row-level security", "be superuser", "create roles", "replicate")
+
+
+def unbound(database: TrialDatabase) -> set[tuple[str, str]]:
+    """Roles and the tables on which row-level security does not bind them."""
+    with database.superuser() as connection:
+        return {(role, table) for role, table in connection.execute(_UNBOUND.encode())}
 
 
 def facts(database: TrialDatabase) -> Iterator[Row]:

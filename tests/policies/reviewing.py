@@ -52,7 +52,9 @@ def review(
     *,
     differences: Sequence[PolicyDiff] = (),
     approvals: Sequence[Approval] = (),
+    standing: Sequence[Row] = (),
 ) -> Review:
     comparison = compare(dict.fromkeys(STACKS, before), dict.fromkeys(STACKS, after))
     verdict = judge(digest(comparison, differences), approvals, owners=frozenset({OWNER}), today=TODAY)
-    return Review("1a2b3c4d", "5e6f7a8b", STACKS, comparison, tuple(differences), verdict)
+    stays = compare(dict.fromkeys(STACKS, standing), dict.fromkeys(STACKS, standing)).unchanged
+    return Review("1a2b3c4d", "5e6f7a8b", STACKS, comparison, tuple(differences), verdict, stays)

@@ -55,6 +55,12 @@ def test_a_new_sid_alone_is_a_renaming() -> None:
     assert only(document(statement("Old")), document(statement("New"))).kind == "renamed"
 
 
+def test_a_statement_that_is_renamed_and_changed_is_one() -> None:
+    found = only(document(statement("Old")), document(statement("New", Action=["s3:GetObject", "s3:PutObject"])))
+    assert (found.name, found.kind) == ("New", "changed")
+    assert marked(found) == ["-Sid Old", "+Sid New", "+  s3:PutObject"]
+
+
 def test_statements_in_another_order_are_moved_and_nothing_else() -> None:
     one, two = statement("One"), statement("Two", Action=["s3:PutObject"])
     assert only(document(one, two), document(two, one)).kind == "moved"

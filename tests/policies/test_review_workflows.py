@@ -137,8 +137,9 @@ def test_the_comment_is_renewed_and_only_the_workflows_own(posted: Any) -> None:
     assert (status, method, path) == (0, "PATCH", "repos/rendioai/back-end/issues/comments/3")
 
 
-def test_an_artifact_that_is_too_long_or_no_text_is_cut(posted: Any) -> None:
-    status, ((_, _, body),) = posted(pulls=[OURS], text="…" * 100_000)
+@pytest.mark.parametrize("before", ["", "x", "xx"])
+def test_an_artifact_that_is_too_long_is_cut_between_characters(posted: Any, before: str) -> None:
+    status, ((_, _, body),) = posted(pulls=[OURS], text=before + "…" * 100_000)
     assert status == 0
     assert BOUND * 0.3 < len(body) < GITHUB_LIMIT
     assert "\N{REPLACEMENT CHARACTER}" not in body

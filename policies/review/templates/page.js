@@ -4,9 +4,9 @@
   const shown = document.getElementById("shown");
   const rows = [...document.querySelectorAll("tbody tr")].map((row) => ({
     row, kind: row.className, who: row.querySelector("th").textContent, layer: row.dataset.layer,
-    after: row.dataset.after, text: row.textContent.toLowerCase(),
+    text: row.textContent.toLowerCase(),
   }));
-  const names = ["kind", "after", "layer", "who", "words"];
+  const names = ["kind", "layer", "who", "words"];
 
   function apply() {
     const value = Object.fromEntries(names.map((name) => [name, form.elements[name].value]));
@@ -14,7 +14,7 @@
     let count = 0;
     for (const each of rows) {
       const fits = (!value.kind || value.kind.split(" ").includes(each.kind)) &&
-        ["after", "layer", "who"].every((name) => !value[name] || value[name] === each[name]) &&
+        ["layer", "who"].every((name) => !value[name] || value[name] === each[name]) &&
         words.every((word) => each.text.includes(word));
       each.row.hidden = !fits;
       count += fits;
