@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from policies.review import stacks
+from policies.review.decisions import Side, Tries
 from policies.review.page import page as rendered
 from policies.review.report import Review
 from tests.policies.reviewing import diffs, document, many, review, row, statement
 from tests.review.browser import NoBrowserError, chromium
+from tests.review.planting import STACK, copy_into
 
 
 @pytest.fixture(scope="session")
@@ -25,8 +28,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def typical() -> Review:
-    """300 decisions: 5 granted, 3 revoked, the rest unchanged, in both layers; two documents differ."""
-    steady = [*many(200), *many(92, "deny", word="denied")]
+    """300 lines on the page, 5 granted, 3 revoked, the rest standing, of more decisions; two documents differ."""
+    steady, standing = many(1_000), [*many(200), *many(92, "deny", word="denied")]
     sql = {"layer": "postgres", "principal": "signed-in user", "resource": "public.images", "action": "select"}
     before = [row("deny", action=f"s3:Get{index}") for index in range(4)] + [row("deny", **sql)]
     after = [row("allow", action=f"s3:Get{index}") for index in range(4)] + [row("allow", **sql)]
@@ -34,9 +37,7 @@ def typical() -> Review:
     lost = [row("deny", principal="a stranger", action=f"sqs:{index}") for index in range(3)]
     old, new = document(statement()), document(statement(Resource=["arn:aws:s3:::b/*"]), statement("More"))
     differences = diffs({"iam/me": old, "iam/you": old}, {"iam/me": new, "iam/you": document(statement("Renamed"))})
-    found = review([*steady, *before, *gone], [*steady, *after, *lost], differences=differences)
-    assert len(found.comparison.decisions) == 300
-    return found
+    return review([*steady, *before, *gone], [*steady, *after, *lost], differences=differences, standing=standing)
 
 
 @pytest.fixture
@@ -66,3 +67,15 @@ def opened(browser: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     for context in contexts:
         context.close()
     assert not wrong
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Side:
+    folder = copy_into(tmp_path_factory.mktemp("base"))
+    return Side(stacks.load([STACK], checkout=folder), folder)
+
+
+@pytest.fixture(scope="session")
+def tries() -> Tries:
+    """One for all, so that the layer which a change leaves alone is tried once."""
+    return Tries()
