@@ -32,8 +32,9 @@ class Documents:
         try:
             document = json.loads(text)
         except json.JSONDecodeError as error:
+            place = rendering.place_of(template, text, error.lineno)
             line = text.splitlines()[error.lineno - 1] if text else ""
-            raise TemplateError(f"policies/{template}: renders no JSON: {error.msg} at {line.strip()!r}") from error
+            raise TemplateError(f"policies/{place}: renders no JSON: {error.msg} at {line.strip()!r}") from error
         return canonical(template, document)
 
 

@@ -16,6 +16,7 @@ from policies.errors import TemplateError
 ROOT = Path(__file__).resolve().parent.parent
 HEADER_FIELDS = ("id", "intent", "for", "never")
 _HEADER = re.compile(r"\A\{#(?P<text>.*?)#\}", re.DOTALL)
+_IMPORT = re.compile(r'{%\s*from\s+"([^"]+)"')
 _FIELD = re.compile(r"^\s*(id|intent|for|never):", re.MULTILINE)
 
 
@@ -68,6 +69,21 @@ def rendered(template: str, context: Mapping[str, Any]) -> str:
         raise TemplateError(f"policies/{template}: there is no template {error.name}") from error
     except jinja2.UndefinedError as error:
         raise TemplateError(f"policies/{_place_of(error)}: {error.message}") from error
+
+
+def place_of(template: str, text: str, line: int) -> str:
+    """File and line of a line of rendered text: in the template, or in the shared statements it imports.
+
+    Names have taken the place of expressions, so the nearest earlier line that is there as it was written counts.
+    """
+    files = [template, *_IMPORT.findall((ROOT / template).read_text(encoding="utf-8"))]
+    for rendered_line in reversed(text.splitlines()[:line]):
+        words = rendered_line.strip()
+        for file in files if len(words) > 2 else ():
+            for number, written in enumerate((ROOT / file).read_text(encoding="utf-8").splitlines(), 1):
+                if written.strip() == words:
+                    return f"{file}:{number}"
+    return f"{template}:1"
 
 
 @functools.cache

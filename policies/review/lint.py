@@ -32,6 +32,7 @@ SUPPRESSIONS = REPOSITORY / "policies" / "lint-suppressions.yaml"
 _KEYS = {"id", "rule", "where", "what", "reason", "expires"}
 _ELEMENTS = {"Sid", "Effect", "Principal", "Action", "NotAction", "Resource", "NotResource", "Condition"}
 _GLOBAL = ("aws:principalaccount", "aws:principalisawsservice")  # the lint's list is older than these
+_PLACEHOLDER = re.compile(r"\$\{.*?\}")
 _IMPORT = re.compile(r'{%\s*from\s+"([^"]+)"')
 
 
@@ -148,7 +149,9 @@ def _of_resources(statement: Mapping[str, Any], actions: list[str], kind: str) -
     services = {action.partition(":")[0] for action in actions}
     services |= {"iam"} if "sts" in services else set()  # STS hands out IAM's roles
     for resource in listed(statement.get("Resource", [])):
-        if resource != "*" and resource.split(":")[2] not in services:
+        if resource != "*" and not _known_type(resource):
+            yield "unknown-resource-type", resource, "is no resource that AWS has"
+        elif resource != "*" and resource.split(":")[2] not in services:
             yield "resource-mismatch", resource, f"is of another service than {', '.join(sorted(services))}"
     if kind != "identity" or statement["Effect"] != "Allow":
         return
@@ -182,6 +185,17 @@ def _known_action(action: str) -> bool:
         return bool(parliament.expand_action(action))
     except (parliament.UnknownActionException, parliament.UnknownPrefixException):
         return False
+
+
+@functools.cache
+def _known_type(arn: str) -> bool:
+    """Whether the ARN has the form of one of its service's resource types, wildcards included."""
+    return any(
+        parliament.is_arn_match(kind["resource"], _PLACEHOLDER.sub("*", kind["arn"]), arn)
+        for service in parliament.iam_definition
+        if service["prefix"] == arn.split(":")[2]
+        for kind in service["resources"]
+    )
 
 
 @functools.cache

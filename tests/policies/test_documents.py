@@ -99,7 +99,7 @@ def test_only_conditions_open_a_document_to_every_principal(stack: str) -> None:
             "{# id: A\n intent: b\n for: c\n never: d #}\n{% import 'no.j2' as s %}",
             "there is no template no.j2",
         ),
-        ('{# id: A\n intent: b\n for: c\n never: d #}\n{"Sid": }', "renders no JSON"),
+        ('{# id: A\n intent: b\n for: c\n never: d #}\n{\n"Sid": }', "probe.json.j2:6: renders no JSON"),
         ('{# id: A\n intent: b\n for: c\n never: d #}\n{"Resource": null}', "renders null"),
     ],
 )
