@@ -61,6 +61,7 @@ class Route:
 ROUTES = (
     Route("POST", "/v1/device-check", FunctionId.DEVICE_CHECK, session=False),
     Route("GET", "/v1/me", FunctionId.ME, session=True),
+    Route("DELETE", "/v1/me", FunctionId.DELETE_ME, session=True),
     Route("POST", "/v1/images", FunctionId.UPLOAD_IMAGE, session=True),
     Route("PUT", "/v1/images/direct", FunctionId.UPLOAD_IMAGE_DIRECT, session=True),
     Route("GET", "/v1/images/{image_id}", FunctionId.VIEW_IMAGE, session=True),

@@ -64,13 +64,22 @@ class Database(Section):
 
 
 class Storage(Section):
-    """The two buckets. `force_destroy` deletes users' objects together with a bucket: never in production."""
+    """The two buckets, and for how long what lies there is kept.
+
+    Days count from when a video was finished, an image was made or refused; `noncurrent_days` is for how long what was
+    deleted can still be restored, and weighs. `budget_gb` (of 1000^3 bytes) is what alarms about storage go by.
+    `force_destroy` deletes users' objects together with a bucket: never in production.
+    """
 
     image_max_bytes: int = Field(default=15 * 1024 * 1024, ge=1024, le=50 * 1024 * 1024)
     video_max_bytes: int = Field(default=500 * 1024 * 1024, ge=1024, le=500 * 1024 * 1024)
     incoming_hours: int = Field(default=24, ge=1, le=168)
     anonymous_hours: int = Field(default=24, ge=1, le=168)
+    video_days: int = Field(default=90, ge=1, le=3650)
+    image_days: int = Field(default=90, ge=1, le=3650)
+    refused_image_days: int = Field(default=30, ge=1, le=3650)
     noncurrent_days: int = Field(ge=1, le=90)
+    budget_gb: int = Field(default=1, ge=1, le=1_000_000)
     force_destroy: bool = False
 
 
@@ -120,6 +129,24 @@ class VideoMigration(Section):
     total_seconds: int = Field(default=30, ge=2, le=100)
     retry_seconds: int = Field(default=30, ge=1, le=300)
     concurrency: int = Field(default=10, ge=2, le=1000)
+
+
+class CleanUp(Section):
+    """The clean-ups (plan M11, M13). A run takes at most `cap_a_run`, `batch` at a time, the oldest first.
+
+    Nothing goes before its retention and `grace_hours` are over. `dry_run` says what would go; `paused` does nothing.
+    `account_settling_minutes`: for so long after an account was closed, what had begun before may still store objects
+    (a signed upload form, a copy under way, a session of the user's storage); then it is looked through once more and
+    its identity goes.
+    """
+
+    identity_days: int = Field(default=90, ge=8, le=3650)
+    grace_hours: int = Field(default=24, ge=1, le=720)
+    batch: int = Field(default=500, ge=1, le=500)
+    cap_a_run: int = Field(default=20_000, ge=1, le=1_000_000)
+    account_settling_minutes: int = Field(default=60, ge=0, le=1440)
+    dry_run: bool = False
+    paused: bool = False
 
 
 class Functions(Section):
@@ -181,6 +208,7 @@ class Config(Section):
     device_check: DeviceCheck
     generator: Generator
     video_migration: VideoMigration = Field(default_factory=VideoMigration)
+    clean_up: CleanUp = Field(default_factory=CleanUp)
     functions: Functions
     rollout: Rollout
     on_call: OnCall = Field(default_factory=OnCall)

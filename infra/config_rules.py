@@ -17,6 +17,8 @@ from botocore.loaders import Loader
 from infra.config_problems import did_you_mean, mask
 from infra.errors import Problem
 
+# A session of a user's storage lasts an hour (lambdas/runtime/user_storage.py): nothing signed in it lasts longer.
+SETTLING_MINUTES = 60
 STACKS = ("local", "dev", "prod")
 LOCAL_ACCOUNT = "000000000000"
 APPLE_PRODUCTION_HOST = "api.devicecheck.apple.com"
@@ -49,6 +51,7 @@ class StackRules:
         yield from self._plain_text()
         yield from self._generator()
         yield from self._video_migration()
+        yield from self._clean_up()
         if self._stack == "prod":
             yield from self._production()
 
@@ -179,6 +182,12 @@ class StackRules:
         if all(isinstance(each, int) for each in seconds) and not max(seconds[:2]) <= seconds[2] <= sum(seconds[:2]):
             fix = "must be between the longer of download_seconds and upload_seconds and their sum"
             yield self._problem("video_migration.total_seconds", fix)
+
+    def _clean_up(self) -> Iterator[Problem]:
+        minutes = self._value("clean_up", "account_settling_minutes")
+        if isinstance(minutes, int) and minutes < SETTLING_MINUTES and self._stack != "local":
+            fix = f"must be {SETTLING_MINUTES} or more: so long a session may still store objects of a closed account"
+            yield self._problem("clean_up.account_settling_minutes", fix)
 
     def _production(self) -> Iterator[Problem]:
         if self._value("storage", "force_destroy") is True:

@@ -77,6 +77,34 @@ CATALOGUE = (
     FunctionSpec(FunctionId.BACKFILL_VIDEOS, "Asks for the copies of old videos (M9)", 60, 512, "database"),
     FunctionSpec(FunctionId.MAKE_THUMBNAIL, "Makes a picture of a video (N1)", 60, 1769, "video_frames", maximum_mb=60),
     FunctionSpec(
+        FunctionId.CLEAN_VIDEOS, "Removes videos that have outlived their retention (M11)", 600, 512, "database"
+    ),
+    FunctionSpec(
+        FunctionId.CLEAN_IMAGES, "Removes images that have outlived their retention (M11)", 600, 512, "database"
+    ),
+    FunctionSpec(
+        FunctionId.CLEAN_IDENTITIES,
+        "Closes accounts nobody uses and removes closed ones (M13)",
+        600,
+        1024,
+        "database",
+    ),
+    FunctionSpec(
+        FunctionId.DELETE_ME,
+        "Closes a user's account (M13)",
+        10,
+        512,
+        "database",
+        calls=(FunctionId.CLEAN_IDENTITIES,),
+    ),
+    FunctionSpec(
+        FunctionId.MONITOR_STORAGE,
+        "Counts what is stored and compares it with the buckets (M12)",
+        900,
+        1024,
+        "database",
+    ),
+    FunctionSpec(
         FunctionId.DATABASE_ADMIN,
         "Applies schema versions and the access model",
         300,

@@ -14,6 +14,7 @@ from infra.sessions import Sessions
 from infra.video_migration_queue import VideoMigrationQueue
 
 SECONDS_AN_HOUR = 3600
+BYTES_A_GB = 1000**3
 IMAGE_UPLOAD_SECONDS = 300
 IMAGE_URL_SECONDS = 900
 VIDEO_URL_SECONDS = 900
@@ -157,6 +158,37 @@ class Environments:
                 return self._video_migration_queue()
             case FunctionId.MAKE_THUMBNAIL:
                 return {"VIDEOS_BUCKET": self._names.videos_bucket}
+            case FunctionId.DELETE_ME:
+                return {"ACCOUNT_REMOVAL_FUNCTION": self._names.function(FunctionId.CLEAN_IDENTITIES)}
+            case FunctionId.CLEAN_VIDEOS:
+                return {
+                    **self._clean_up(),
+                    "VIDEOS_BUCKET": self._names.videos_bucket,
+                    "VIDEO_DAYS": str(self._config.storage.video_days),
+                }
+            case FunctionId.CLEAN_IMAGES:
+                return {
+                    **self._clean_up(),
+                    "IMAGES_BUCKET": images_bucket,
+                    "IMAGE_DAYS": str(self._config.storage.image_days),
+                    "REFUSED_IMAGE_DAYS": str(self._config.storage.refused_image_days),
+                    "ANONYMOUS_HOURS": str(self._config.storage.anonymous_hours),
+                }
+            case FunctionId.CLEAN_IDENTITIES:
+                return {
+                    **self._clean_up(),
+                    "IMAGES_BUCKET": images_bucket,
+                    "VIDEOS_BUCKET": self._names.videos_bucket,
+                    "IDENTITY_DAYS": str(self._config.clean_up.identity_days),
+                    "SESSION_LIFETIME_SECONDS": str(self._config.sessions.lifetime_hours * SECONDS_AN_HOUR),
+                    "ACCOUNT_SETTLING_MINUTES": str(self._config.clean_up.account_settling_minutes),
+                }
+            case FunctionId.MONITOR_STORAGE:
+                return {
+                    "IMAGES_BUCKET": images_bucket,
+                    "VIDEOS_BUCKET": self._names.videos_bucket,
+                    "STORAGE_BUDGET_BYTES": str(self._config.storage.budget_gb * BYTES_A_GB),
+                }
             case FunctionId.DATABASE_ADMIN:
                 return {"DATABASE_MASTER_SECRET_ARN": self._database.master_secret_arn}
             case _:
@@ -175,6 +207,16 @@ class Environments:
             "APPLE_SECRET": self._names.secret("apple-devicecheck"),
             "DEVICE_HASH_SECRET": self._names.secret("device-hash-keys"),
             "FREE_CREDITS": str(check.free_credits),
+        }
+
+    def _clean_up(self) -> Environment:
+        how = self._config.clean_up
+        return {
+            "CLEAN_UP_GRACE_HOURS": str(how.grace_hours),
+            "CLEAN_UP_BATCH": str(how.batch),
+            "CLEAN_UP_CAP": str(how.cap_a_run),
+            "CLEAN_UP_DRY_RUN": str(how.dry_run).lower(),
+            "CLEAN_UP_PAUSED": str(how.paused).lower(),
         }
 
     def _generator(self) -> Environment:

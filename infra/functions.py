@@ -154,6 +154,10 @@ class Functions(pulumi.ComponentResource):
             FunctionId.SWEEP_VIDEOS: [*storage.videos.ready, *secrets.ready],
             FunctionId.MIGRATE_VIDEO: storage.videos.ready,
             FunctionId.MAKE_THUMBNAIL: storage.videos.ready,
+            FunctionId.CLEAN_VIDEOS: storage.videos.ready,
+            FunctionId.CLEAN_IMAGES: storage.images.ready,
+            FunctionId.CLEAN_IDENTITIES: [*storage.images.ready, *storage.videos.ready],
+            FunctionId.MONITOR_STORAGE: [*storage.images.ready, *storage.videos.ready],
             FunctionId.ACCESS_DRIFT: [*storage.images.ready, *storage.videos.ready],
         }
         self._functions: dict[FunctionId, Function] = {}

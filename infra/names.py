@@ -45,6 +45,11 @@ class FunctionId(StrEnum):
     SWEEP_VIDEOS = "sweep_videos"
     BACKFILL_VIDEOS = "backfill_videos"
     MAKE_THUMBNAIL = "make_thumbnail"
+    DELETE_ME = "delete_me"
+    CLEAN_VIDEOS = "clean_videos"
+    CLEAN_IMAGES = "clean_images"
+    CLEAN_IDENTITIES = "clean_identities"
+    MONITOR_STORAGE = "monitor_storage"
     DATABASE_ADMIN = "database_admin"
     ACCESS_DRIFT = "access_drift"
 

@@ -13,6 +13,9 @@ from policies.model.documents import Documents
 
 HOURS_A_DAY = 24
 UNFINISHED_UPLOAD_DAYS = 1
+# Behind the retention, should the clean-ups stand still: so many days later S3 removes objects itself. Who pauses
+# clean-ups for longer, or restores an object without writing it anew, loses what is older.
+BACKSTOP_DAYS = 30
 # Both in the words of S3's API; access_drift compares with them.
 PUBLIC_ACCESS_BLOCK = {
     "BlockPublicAcls": True,
@@ -27,14 +30,23 @@ TRANSIENT_NONCURRENT_DAYS = 1
 
 @dataclass(frozen=True)
 class Transient:
-    """Objects under `prefix` go `hours` after they came. S3 counts whole days, from the next midnight UTC."""
+    """Objects under `prefix` go `hours` after they came. S3 counts whole days, from the next midnight UTC.
+
+    With `restorable`, their old versions last as long as all others.
+    """
 
     prefix: str
     hours: int
+    restorable: bool = False
 
     @property
     def days(self) -> int:
         return -(-self.hours // HOURS_A_DAY)
+
+    @classmethod
+    def behind_retention(cls, prefix: str, days: int) -> Transient:
+        """Objects that a clean-up removes, and S3 should that not happen."""
+        return cls(prefix, (days + BACKSTOP_DAYS) * HOURS_A_DAY, restorable=True)
 
 
 class UserBucket(pulumi.ComponentResource):
@@ -122,13 +134,15 @@ def _lifecycle(
 
 
 def _forget(objects: Transient) -> aws.s3.BucketLifecycleConfigurationRuleArgsDict:
-    return {
+    rule: aws.s3.BucketLifecycleConfigurationRuleArgsDict = {
         "id": f"forget-{objects.prefix.strip('/')}",
         "status": "Enabled",
         "filter": {"prefix": objects.prefix},
         "expiration": {"days": objects.days},
-        "noncurrent_version_expiration": {"noncurrent_days": TRANSIENT_NONCURRENT_DAYS},
     }
+    if not objects.restorable:
+        rule["noncurrent_version_expiration"] = {"noncurrent_days": TRANSIENT_NONCURRENT_DAYS}
+    return rule
 
 
 class Storage(pulumi.ComponentResource):
@@ -165,6 +179,12 @@ class Storage(pulumi.ComponentResource):
             names.images_bucket,
             Transient("incoming/", config.incoming_hours),
             Transient("anonymous/", config.anonymous_hours),
+            Transient.behind_retention("images/", config.image_days),
         )
-        self.videos = bucket("videos", names.videos_bucket)
+        self.videos = bucket(
+            "videos",
+            names.videos_bucket,
+            Transient.behind_retention("videos/", config.video_days),
+            Transient.behind_retention("thumbnails/", config.video_days),
+        )
         self.register_outputs({"images_bucket": self.images.name, "videos_bucket": self.videos.name})

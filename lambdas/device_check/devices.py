@@ -112,7 +112,15 @@ class PostgresDevices:
             ).fetchone()
             if row is None:
                 return None
-            cursor.execute("update public.devices set last_seen_at = now() where id = %s", (row["id"],))
+            # The user's row first: a clean-up that is closing this account has it, and lets go of the device with it.
+            cursor.execute(
+                "update public.users set last_active_at = now()"
+                " where id = %s and last_active_at < now() - interval '1 hour'",
+                (row["user_id"],),
+            )
+            seen = cursor.execute("update public.devices set last_seen_at = now() where id = %s", (row["id"],))
+            if seen.rowcount == 0:  # closed meanwhile: the device is nobody's, and begins anew
+                return None
             cursor.execute("update auth.users set last_sign_in_at = now() where id = %s", (row["auth_user_id"],))
             if row["hash_key_id"] != hashes.key_id:
                 cursor.execute(

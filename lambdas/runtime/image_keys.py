@@ -8,6 +8,8 @@ from uuid import UUID
 from lambdas.runtime.claims import canonical_uuid
 
 INCOMING = "incoming/"
+IMAGES = "images/"
+ANONYMOUS = "anonymous/"
 _EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/heic": "heic"}
 CONTENT_TYPES = frozenset(_EXTENSIONS)
 
@@ -18,12 +20,12 @@ def extension(content_type: str) -> str:
 
 def accepted_key(auth_user_id: UUID, image_id: UUID, content_type: str) -> str:
     """Where a checked image lies; users cannot write there."""
-    return f"images/{auth_user_id}/{image_id}.{extension(content_type)}"
+    return f"{IMAGES}{auth_user_id}/{image_id}.{extension(content_type)}"
 
 
 def anonymous_key(image_id: UUID, content_type: str) -> str:
     """Where a checked image of a caller with no session lies, until its lifecycle ends."""
-    return f"anonymous/{image_id}.{extension(content_type)}"
+    return f"{ANONYMOUS}{image_id}.{extension(content_type)}"
 
 
 @dataclass(frozen=True)

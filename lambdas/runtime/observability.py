@@ -77,7 +77,7 @@ def _stack() -> str:
     return os.environ.get("STACK", "unknown")
 
 
-def count(name: str, value: int = 1) -> None:
+def count(name: str, value: float = 1) -> None:
     """Add `value` to the metric `name` of this invocation."""
     _metrics().add_metric(name=name, unit=MetricUnit.Count, value=value)
 
@@ -98,9 +98,14 @@ def seconds(name: str, value: float) -> None:
     _metrics().add_metric(name=name, unit=MetricUnit.Seconds, value=value)
 
 
-def size(name: str, value: int) -> None:
+def size(name: str, value: float) -> None:
     """How many bytes something has, as the metric `name`."""
     _metrics().add_metric(name=name, unit=MetricUnit.Bytes, value=value)
+
+
+def percent(name: str, value: float) -> None:
+    """A share of a hundred, as the metric `name`."""
+    _metrics().add_metric(name=name, unit=MetricUnit.Percent, value=value)
 
 
 def took(milliseconds: float) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from lambdas.runtime.claims import canonical_uuid
 
 VIDEOS = "videos/"
+THUMBNAILS = "thumbnails/"
 _VIDEO_KEY = re.compile(rf"{VIDEOS}([^/]+)/([^/]+)\.mp4", re.ASCII)
 
 
@@ -25,7 +26,7 @@ class VideoKey:
     @property
     def thumbnail(self) -> str:
         """The key of the video's thumbnail."""
-        return f"thumbnails/{self.auth_user_id}/{self.job_id}.jpg"
+        return f"{THUMBNAILS}{self.auth_user_id}/{self.job_id}.jpg"
 
     @classmethod
     def of(cls, key: str) -> VideoKey | None:

@@ -129,10 +129,10 @@ class Submissions:
             raise ImageNotFound
         if image.status == "refused":
             raise ImageUnusable(field="image_id")
-        if image.status != "ready" or image.key is None:
+        if image.status != "ready":
             raise ImageNotReady
-        content = self.images.get(claims.sub, image.key, maximum_bytes=self.image_max_bytes)
-        if content is None:
+        content = image.key and self.images.get(claims.sub, image.key, maximum_bytes=self.image_max_bytes)
+        if not content:
             raise ImageExpired
         return Picture(content, image.content_type).for_generator()
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from lambdas.runtime.claims import Claims, canonical_uuid
-from lambdas.runtime.errors import NotFound
+from lambdas.runtime.errors import Gone, NotFound
 
 READY = "ready"
 
@@ -20,9 +20,13 @@ class ImageNotFound(NotFound):
     code, detail = "image_not_found", "There is no such image."
 
 
+class ImageExpired(Gone):
+    code, detail = "image_expired", "The image is no longer kept. Upload it again."
+
+
 @dataclass(frozen=True)
 class StoredImage:
-    """An image's row. `key` is where a ready image lies; `reason` is set when it was refused."""
+    """An image's row. `key` is where a ready image lies, as long as it is kept; `reason` is set when it was refused."""
 
     status: str
     reason: str | None
@@ -63,6 +67,7 @@ def view_image(
 
     Raises:
         ImageNotFound: the user has no such image.
+        ImageExpired: it has outlived its retention.
         UserUnknown, UserBlocked, DatabaseUnavailable, StorageUnavailable
     """
     try:
@@ -72,7 +77,9 @@ def view_image(
     image = images.find(claims, wanted)
     if image is None:
         raise ImageNotFound
-    if image.status != READY or image.key is None:
+    if image.status != READY:
         return ImageView(wanted, image, None, None)
+    if image.key is None:
+        raise ImageExpired
     expires_at = now() + timedelta(seconds=seconds)
     return ImageView(wanted, image, storage.address(claims.sub, image.key, seconds=seconds), expires_at)

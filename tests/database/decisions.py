@@ -25,6 +25,13 @@ NEW_JOB: LiteralString = "insert into public.video_jobs (user_id, model, credits
 LEDGER: LiteralString = "insert into public.credit_ledger (user_id, amount, reason, job_id) values"
 MIGRATION: LiteralString = "update public.video_jobs set migration_status ="
 DELTA: LiteralString = "insert into rendio.storage_deltas (bucket, bytes, objects) values"
+EXPIRE_VIDEO: LiteralString = (
+    "update public.video_jobs set deleted_at = now(), deleted_because = 'retention', object_key = null,"
+    " thumbnail_key = null"
+)
+EXPIRE_IMAGE: LiteralString = (
+    "update public.images set deleted_at = now(), deleted_because = 'retention', object_key = null, sha256 = null"
+)
 ACTIVE: LiteralString = "update public.users set last_active_at = now()"
 
 ATTEMPTS = (
@@ -99,14 +106,78 @@ ATTEMPTS = (
     *(
         Attempt(function, f"{DELTA} ('{bucket}', {amount}, {amount})")
         for function, bucket in (
-            ("inspect_image", "images"), ("upload_image_direct", "images"), ("migrate_video", "videos"),
-            ("make_thumbnail", "videos"), ("sweep_videos", "videos"), ("delete_video", "videos"),
+            ("inspect_image", "images"),
+            ("upload_image_direct", "images"),
+            ("migrate_video", "videos"),
+            ("make_thumbnail", "videos"),
+            ("sweep_videos", "videos"),
+            ("delete_video", "videos"),
+            ("clean_videos", "videos"),
+            ("clean_images", "images"),
+            ("clean_identities", "images"),
         )
         for amount in (1, -1)
     ),
     *(
         Attempt(who, f"{ACTIVE} where id in (%(alice)s, %(bob)s)", claims=True)
         for who in ("user", "submit_video", "delete_video")
+    ),
+    Attempt("clean_videos", "select id from public.video_jobs where user_id in (%(alice)s, %(bob)s)"),
+    Attempt("clean_videos", f"{EXPIRE_VIDEO} where id in (%(alice_migrated)s, %(bob_queued)s, %(bob_deleted)s)"),
+    Attempt("clean_videos", "update public.video_jobs set video_url = null where id = %(alice_migrated)s"),
+    Attempt("clean_images", "select id from public.images where id in (%(ready)s, %(refused)s, %(pending)s)"),
+    Attempt("clean_images", f"{EXPIRE_IMAGE} where id in (%(ready)s, %(refused)s, %(pending)s)"),
+    Attempt("clean_images", "delete from public.images where id in (%(ready)s, %(refused)s, %(pending)s)"),
+    *(
+        Attempt("clean_identities", f"select from {table} where {column} in (%(alice)s, %(closed)s)")
+        for table, column in (
+            ("public.users", "id"),
+            ("public.devices", "user_id"),
+            ("public.images", "user_id"),
+            ("public.video_jobs", "user_id"),
+            ("public.credit_ledger", "user_id"),
+        )
+    ),
+    *(
+        Attempt("clean_identities", f"delete from {table} where user_id in (%(alice)s, %(closed)s)")
+        for table in ("public.devices", "public.images", "public.credit_ledger", "public.video_jobs")
+    ),
+    Attempt("clean_identities", "select from auth.users where id in (%(lonely_identity)s, %(named_identity)s)"),
+    Attempt("clean_identities", "delete from auth.users where id in (%(lonely_identity)s, %(named_identity)s)"),
+    Attempt("clean_identities", "update public.users set deleted_at = now() where id in (%(alice)s, %(closed)s)"),
+    Attempt("clean_identities", "update public.users set deleted_at = null where id = %(closed)s"),
+    Attempt(
+        "clean_identities",
+        "update public.video_jobs set deleted_at = now(), deleted_because = 'account'"
+        " where id in (%(alice_old)s, %(closed_old)s, %(closed_queued)s)",
+    ),
+    Attempt("delete_me", "select id from public.users where id in (%(alice)s, %(bob)s)", claims=True),
+    Attempt("delete_me", "update public.users set deleted_at = now() where id in (%(alice)s, %(bob)s)", claims=True),
+    Attempt("delete_me", "update public.users set deleted_at = null where id = %(alice)s", claims=True),
+    Attempt("delete_me", "select from public.devices where user_id in (%(alice)s, %(bob)s)", claims=True),
+    Attempt("delete_me", "delete from public.devices where user_id in (%(alice)s, %(bob)s)", claims=True),
+    *(
+        Attempt("monitor_storage", f"select from {table} where {column} in (%(alice)s, %(bob)s)")
+        for table, column in (
+            ("public.users", "id"),
+            ("public.images", "user_id"),
+            ("public.video_jobs", "user_id"),
+            ("public.credit_ledger", "user_id"),
+        )
+    ),
+    Attempt("monitor_storage", "select bytes from rendio.storage_deltas"),
+    Attempt("monitor_storage", "delete from rendio.storage_deltas"),
+    Attempt("monitor_storage", "select bytes from rendio.storage_totals"),
+    Attempt("monitor_storage", "update rendio.storage_totals set rolled_up_at = now()"),
+    Attempt("monitor_storage", "select bytes from rendio.storage_measurements"),
+    *(
+        Attempt(
+            "monitor_storage",
+            "insert into rendio.storage_measurements"
+            " (bucket, bytes, objects, other_bytes, other_objects, drift_bytes, drift_objects)"
+            f" values ('images', {amount}, 1, 1, 1, 1, 1)",
+        )
+        for amount in (1, -1)
     ),
     Attempt("access_drift", "select digest from rendio.access_model"),
     Attempt("database_admin", "select id from rendio.schema_versions"),
@@ -122,10 +193,30 @@ def scene(database: Database) -> dict[str, Any]:
         database.new_image(owner, status="pending")
         for stage in ("submitting", "queued", "old", "pending", "migrated", "deleted"):
             jobs[f"{name}_{stage}"] = database.new_job(owner, stage)
+    closed = database.new_person()
+    images = {status: database.new_image(closed, status=status) for status in ("ready", "refused", "pending")}
+    jobs |= {f"closed_{stage}": database.new_job(closed, stage) for stage in ("old", "queued")}
+    database.new_device(closed)
     with database.superuser() as connection:
-        lonely = connection.execute("insert into auth.users default values returning id").fetchone()
+        identity = "insert into auth.users (is_anonymous) values (%s) returning id"
+        lonely = connection.execute(identity, (True,)).fetchone()
+        named = connection.execute(identity, (False,)).fetchone()
         assert lonely
+        assert named
+        connection.execute("update public.users set deleted_at = now() where id = %s", (closed.user_id,))
+        connection.execute(
+            "insert into rendio.storage_measurements"
+            " (bucket, bytes, objects, other_bytes, other_objects, drift_bytes, drift_objects)"
+            " values ('images', 1, 1, 0, 0, 0, 0)"
+        )
+        for user in (alice, bob, closed):
+            connection.execute(
+                "insert into public.credit_ledger (user_id, amount, reason) values (%s, 5, 'purchase')", (user.user_id,)
+            )
     return {
+        **images,
+        "closed": closed.user_id,
+        "named_identity": named["id"],
         "alice": alice.user_id,
         "alice_identity": alice.auth_user_id,
         "bob": bob.user_id,

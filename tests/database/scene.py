@@ -128,9 +128,9 @@ class Database:
     def new_image(self, owner: Person, *, status: str = "ready") -> uuid.UUID:
         with self.superuser() as connection:
             row = connection.execute(
-                "insert into public.images (user_id, status, content_type, object_key, object_version, sha256)"
-                " values (%s, %s, 'image/jpeg', 'images/x', 'v1', '\\x00') returning id",
-                (owner.user_id, status),
+                "insert into public.images (user_id, status, reason, content_type, object_key, object_version, sha256)"
+                " values (%s, %s, %s, 'image/jpeg', 'images/x', 'v1', '\\x00') returning id",
+                (owner.user_id, status, "empty" if status == "refused" else None),
             ).fetchone()
             assert row
         return uuid.UUID(str(row["id"]))

@@ -21,6 +21,7 @@ USES_DATABASE = {
     "device-check", "me", "upload-image", "view-image", "upload-image-direct", "inspect-image", "database-admin",
     "access-drift", "submit-video", "view-video", "delete-video", "fal-webhook", "migrate-video", "sweep-videos",
     "backfill-videos", "make-thumbnail",
+    "clean-videos", "clean-images", "clean-identities", "delete-me", "monitor-storage",
 }  # fmt: skip
 
 Pick = Callable[[Tree], list[Registered]]
@@ -84,6 +85,12 @@ def test_a_function_in_the_vpc_comes_after_its_ways_out(up: TreeOf, stack: str) 
         ("view-video", one(ROLE_POLICY, "user-storage")),
         ("view-video", one("aws:secretsmanager/secret:Secret", "fal")),
         ("delete-video", one(ROLE_POLICY, "user-video-remover")),
+        ("clean-videos", one(BUCKET_POLICY, "videos")),
+        ("clean-images", one(BUCKET_POLICY, "images")),
+        ("clean-identities", one(BUCKET_POLICY, "images")),
+        ("clean-identities", one(BUCKET_POLICY, "videos")),
+        ("monitor-storage", one(BUCKET_POLICY, "videos")),
+        ("delete-me", one(FUNCTION, "clean-identities")),
         ("fal-webhook", one("aws:secretsmanager/secret:Secret", "fal")),
         ("upload-image-anonymous", one(BUCKET_POLICY, "images")),
         ("view-video", one(BUCKET_POLICY, "videos")),

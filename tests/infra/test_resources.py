@@ -93,6 +93,17 @@ def test_buckets_are_private_encrypted_and_versioned(up: TreeOf, stack: str) -> 
         assert rule["applyServerSideEncryptionByDefault"]["sseAlgorithm"] == "AES256"
 
 
+@pytest.mark.plan("M11")
+def test_what_clean_ups_leave_goes_by_itself_a_month_later(up: TreeOf, stack: str) -> None:
+    lifecycle = up(stack).one("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "videos")
+    days = {
+        rule["filter"]["prefix"]: rule["expiration"]["days"]
+        for rule in lifecycle.inputs["rules"]
+        if "days" in rule.get("expiration", {})
+    }
+    assert days == {"videos/": 120, "thumbnails/": 120}
+
+
 def test_transient_images_go_by_themselves(up: TreeOf, stack: str) -> None:
     lifecycle = up(stack).one("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration", "images")
     days = {
@@ -100,7 +111,7 @@ def test_transient_images_go_by_themselves(up: TreeOf, stack: str) -> None:
         for rule in lifecycle.inputs["rules"]
         if "days" in rule.get("expiration", {})
     }
-    assert days == {"incoming/": 1, "anonymous/": 1}
+    assert days == {"incoming/": 1, "anonymous/": 1, "images/": 120}
 
 
 def test_the_database_is_private_encrypted_and_opened_by_iam(up: TreeOf, stack: str) -> None:

@@ -27,6 +27,11 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "migrate_video": ("database", ("boto3", "psycopg")),
     "sweep_videos": ("database", ("boto3", "psycopg", "urllib3")),
     "backfill_videos": ("database", ("boto3", "psycopg")),
+    "delete_me": ("database", ("boto3", "psycopg")),
+    "clean_videos": ("database", ("boto3", "psycopg")),
+    "clean_images": ("database", ("boto3", "psycopg")),
+    "clean_identities": ("database", ("boto3", "psycopg")),
+    "monitor_storage": ("database", ("boto3", "psycopg")),
     "make_thumbnail": ("video_frames", ("boto3", "psycopg")),
 }
 POWERTOOLS = ("aws_lambda_powertools.logging", "aws_lambda_powertools.metrics")

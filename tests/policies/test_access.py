@@ -105,6 +105,9 @@ def test_only_who_works_across_users_has_a_standing_right_to_their_objects(funct
         "upload_image_anonymous": {"anonymous/*"},
         "migrate_video": {"videos/*"},
         "sweep_videos": {"thumbnails/*", "videos/*"},
+        "clean_videos": {"thumbnails/*", "videos/*"},
+        "clean_images": {"anonymous/*", "images/*"},
+        "clean_identities": {"images/*", "incoming/*", "thumbnails/*", "videos/*"},
         "make_thumbnail": {"thumbnails/*", "videos/*"},
     }
     assert prefixes == expected.get(function, set())

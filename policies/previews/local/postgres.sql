@@ -29,6 +29,43 @@ grant connect on database rendio to rendio_local_backfill_videos;
 grant select (id, status, migration_status, migration_attempts, migration_due_at, video_url_expires_at, deleted_at, created_at, updated_at) on table public.video_jobs to rendio_local_backfill_videos;
 grant update (migration_status, migration_attempts, migration_due_at, migration_error, updated_at) on table public.video_jobs to rendio_local_backfill_videos;
 grant usage on schema public to rendio_local_backfill_videos;
+grant connect on database rendio to rendio_local_clean_identities;
+grant delete on table auth.users to rendio_local_clean_identities;
+grant delete on table public.devices to rendio_local_clean_identities;
+grant delete on table public.images to rendio_local_clean_identities;
+grant insert (bucket, bytes, objects) on table rendio.storage_deltas to rendio_local_clean_identities;
+grant select (id, is_anonymous, last_sign_in_at) on table auth.users to rendio_local_clean_identities;
+grant select (user_id, reason) on table public.credit_ledger to rendio_local_clean_identities;
+grant select (user_id) on table public.devices to rendio_local_clean_identities;
+grant select (id, user_id) on table public.images to rendio_local_clean_identities;
+grant select (id, auth_user_id, credits_remaining, blocked_at, last_active_at, deleted_at) on table public.users to rendio_local_clean_identities;
+grant select (id, user_id, status, migration_status, image_id, deleted_at, deleted_because) on table public.video_jobs to rendio_local_clean_identities;
+grant update (auth_user_id, deleted_at, updated_at) on table public.users to rendio_local_clean_identities;
+grant update (settings, image_id, idempotency_key, request_digest, generator_request_id, video_url, video_url_expires_at, migration_error, object_key, sha256, thumbnail_key, deleted_at, deleted_because, updated_at) on table public.video_jobs to rendio_local_clean_identities;
+grant usage on schema auth to rendio_local_clean_identities;
+grant usage on schema public to rendio_local_clean_identities;
+grant usage on schema rendio to rendio_local_clean_identities;
+grant connect on database rendio to rendio_local_clean_images;
+grant delete on table public.images to rendio_local_clean_images;
+grant insert (bucket, bytes, objects) on table rendio.storage_deltas to rendio_local_clean_images;
+grant select (id, status, created_at, object_key, deleted_at) on table public.images to rendio_local_clean_images;
+grant update (deleted_at, deleted_because, object_key, object_version, sha256) on table public.images to rendio_local_clean_images;
+grant usage on schema public to rendio_local_clean_images;
+grant usage on schema rendio to rendio_local_clean_images;
+grant connect on database rendio to rendio_local_clean_videos;
+grant insert (bucket, bytes, objects) on table rendio.storage_deltas to rendio_local_clean_videos;
+grant select (id, status, finished_at, restored_at, migration_status, object_key, thumbnail_key, deleted_at) on table public.video_jobs to rendio_local_clean_videos;
+grant update (deleted_at, deleted_because, video_url, video_url_expires_at, object_key, thumbnail_key, updated_at) on table public.video_jobs to rendio_local_clean_videos;
+grant usage on schema public to rendio_local_clean_videos;
+grant usage on schema rendio to rendio_local_clean_videos;
+grant connect on database rendio to rendio_local_delete_me;
+grant delete on table public.devices to rendio_local_delete_me;
+grant execute on function auth.uid() to rendio_local_delete_me;
+grant select (user_id) on table public.devices to rendio_local_delete_me;
+grant select (id, auth_user_id, blocked_at, deleted_at) on table public.users to rendio_local_delete_me;
+grant update (deleted_at, updated_at) on table public.users to rendio_local_delete_me;
+grant usage on schema auth to rendio_local_delete_me;
+grant usage on schema public to rendio_local_delete_me;
 grant connect on database rendio to rendio_local_delete_video;
 grant execute on function auth.uid() to rendio_local_delete_video;
 grant insert (bucket, bytes, objects) on table rendio.storage_deltas to rendio_local_delete_video;
@@ -46,10 +83,10 @@ grant insert (id, user_id, device_hash, hash_key_id, last_seen_at) on table publ
 grant insert (id, auth_user_id) on table public.users to rendio_local_device_check;
 grant select (id) on table auth.users to rendio_local_device_check;
 grant select (id, user_id, device_hash, hash_key_id, grant_state, claim_token_hash, created_at) on table public.devices to rendio_local_device_check;
-grant select (id, auth_user_id, credits_remaining, blocked_at) on table public.users to rendio_local_device_check;
+grant select (id, auth_user_id, credits_remaining, blocked_at, last_active_at) on table public.users to rendio_local_device_check;
 grant update (last_sign_in_at) on table auth.users to rendio_local_device_check;
 grant update (device_hash, hash_key_id, grant_state, claim_token_hash, granted_at, last_seen_at) on table public.devices to rendio_local_device_check;
-grant update (credits_remaining, updated_at) on table public.users to rendio_local_device_check;
+grant update (credits_remaining, last_active_at, updated_at) on table public.users to rendio_local_device_check;
 grant usage on schema auth to rendio_local_device_check;
 grant usage on schema public to rendio_local_device_check;
 grant connect on database rendio to rendio_local_fal_webhook;
@@ -81,6 +118,19 @@ grant select (id, user_id, status, video_url, video_url_expires_at, migration_st
 grant update (video_url, video_url_expires_at, migration_status, migration_attempts, migration_due_at, migration_error, migrated_at, object_key, bytes, sha256, updated_at) on table public.video_jobs to rendio_local_migrate_video;
 grant usage on schema public to rendio_local_migrate_video;
 grant usage on schema rendio to rendio_local_migrate_video;
+grant connect on database rendio to rendio_local_monitor_storage;
+grant delete on table rendio.storage_deltas to rendio_local_monitor_storage;
+grant insert (bucket, bytes, objects, other_bytes, other_objects, drift_bytes, drift_objects) on table rendio.storage_measurements to rendio_local_monitor_storage;
+grant select (user_id, amount) on table public.credit_ledger to rendio_local_monitor_storage;
+grant select (id, user_id, object_key, bytes, stored_bytes, stored_objects, inspected_at) on table public.images to rendio_local_monitor_storage;
+grant select (id, auth_user_id, credits_remaining) on table public.users to rendio_local_monitor_storage;
+grant select (id, user_id, object_key, bytes, thumbnail_key, thumbnail_bytes, stored_bytes, stored_objects, updated_at) on table public.video_jobs to rendio_local_monitor_storage;
+grant select on table rendio.storage_deltas to rendio_local_monitor_storage;
+grant select on table rendio.storage_measurements to rendio_local_monitor_storage;
+grant select on table rendio.storage_totals to rendio_local_monitor_storage;
+grant update (bytes, objects, corrected_bytes, corrected_objects, rolled_up_at) on table rendio.storage_totals to rendio_local_monitor_storage;
+grant usage on schema public to rendio_local_monitor_storage;
+grant usage on schema rendio to rendio_local_monitor_storage;
 grant connect on database rendio to rendio_local_submit_video;
 grant execute on function auth.uid() to rendio_local_submit_video;
 grant insert (user_id, amount, reason, job_id) on table public.credit_ledger to rendio_local_submit_video;
@@ -124,7 +174,11 @@ grant usage on schema public to rendio_local_view_video;
 -- memberships
 grant rds_iam to rendio_local_access_drift with admin false, inherit true, set true;
 grant rds_iam to rendio_local_backfill_videos with admin false, inherit true, set true;
+grant rds_iam to rendio_local_clean_identities with admin false, inherit true, set true;
+grant rds_iam to rendio_local_clean_images with admin false, inherit true, set true;
+grant rds_iam to rendio_local_clean_videos with admin false, inherit true, set true;
 grant rds_iam to rendio_local_database_admin with admin false, inherit true, set true;
+grant rds_iam to rendio_local_delete_me with admin false, inherit true, set true;
 grant rds_iam to rendio_local_delete_video with admin false, inherit true, set true;
 grant rds_iam to rendio_local_device_check with admin false, inherit true, set true;
 grant rds_iam to rendio_local_fal_webhook with admin false, inherit true, set true;
@@ -133,6 +187,7 @@ grant rds_iam to rendio_local_make_thumbnail with admin false, inherit true, set
 grant authenticated to rendio_local_me with admin false, inherit false, set true;
 grant rds_iam to rendio_local_me with admin false, inherit true, set true;
 grant rds_iam to rendio_local_migrate_video with admin false, inherit true, set true;
+grant rds_iam to rendio_local_monitor_storage with admin false, inherit true, set true;
 grant rds_iam to rendio_local_submit_video with admin false, inherit true, set true;
 grant rds_iam to rendio_local_sweep_videos with admin false, inherit true, set true;
 grant authenticated to rendio_local_upload_image with admin false, inherit false, set true;
@@ -145,10 +200,18 @@ grant authenticated to rendio_local_view_video with admin false, inherit false, 
 grant rds_iam to rendio_local_view_video with admin false, inherit true, set true;
 
 -- policies
+create policy users_delete_clean_identities on auth.users
+  for delete
+  to rendio_local_clean_identities
+  using (is_anonymous);
 create policy users_insert_device_check on auth.users
   for insert
   to rendio_local_device_check
   with check (is_anonymous and role = 'authenticated');
+create policy users_select_clean_identities on auth.users
+  for select
+  to rendio_local_clean_identities
+  using (is_anonymous);
 create policy users_select_device_check on auth.users
   for select
   to rendio_local_device_check
@@ -178,10 +241,34 @@ create policy credit_ledger_insert_view_video on public.credit_ledger
   for insert
   to rendio_local_view_video
   with check (reason = 'refund' and amount > 0 and user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+create policy credit_ledger_select_clean_identities on public.credit_ledger
+  for select
+  to rendio_local_clean_identities
+  using (reason = 'purchase');
+create policy credit_ledger_select_monitor_storage on public.credit_ledger
+  for select
+  to rendio_local_monitor_storage
+  using (true);
+create policy devices_delete_clean_identities on public.devices
+  for delete
+  to rendio_local_clean_identities
+  using (exists (select from public.users u where u.id = user_id and u.deleted_at is not null));
+create policy devices_delete_delete_me on public.devices
+  for delete
+  to rendio_local_delete_me
+  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
 create policy devices_insert_device_check on public.devices
   for insert
   to rendio_local_device_check
   with check (grant_state = 'unclaimed');
+create policy devices_select_clean_identities on public.devices
+  for select
+  to rendio_local_clean_identities
+  using (exists (select from public.users u where u.id = user_id and u.deleted_at is not null));
+create policy devices_select_delete_me on public.devices
+  for select
+  to rendio_local_delete_me
+  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
 create policy devices_select_device_check on public.devices
   for select
   to rendio_local_device_check
@@ -191,6 +278,14 @@ create policy devices_update_device_check on public.devices
   to rendio_local_device_check
   using (true)
   with check (true);
+create policy images_delete_clean_identities on public.images
+  for delete
+  to rendio_local_clean_identities
+  using (exists (select from public.users u where u.id = user_id and u.deleted_at is not null));
+create policy images_delete_clean_images on public.images
+  for delete
+  to rendio_local_clean_images
+  using (status = 'refused');
 create policy images_insert_own on public.images
   for insert
   to authenticated
@@ -199,9 +294,21 @@ create policy images_insert_upload_image_direct on public.images
   for insert
   to rendio_local_upload_image_direct
   with check (status = 'ready' and user_id in ( select id from public.users where auth_user_id = (select auth.uid()) and blocked_at is null));
+create policy images_select_clean_identities on public.images
+  for select
+  to rendio_local_clean_identities
+  using (exists (select from public.users u where u.id = user_id and u.deleted_at is not null));
+create policy images_select_clean_images on public.images
+  for select
+  to rendio_local_clean_images
+  using (status in ('ready', 'refused'));
 create policy images_select_inspect_image on public.images
   for select
   to rendio_local_inspect_image
+  using (true);
+create policy images_select_monitor_storage on public.images
+  for select
+  to rendio_local_monitor_storage
   using (true);
 create policy images_select_own on public.images
   for select
@@ -211,6 +318,11 @@ create policy images_select_submit_video on public.images
   for select
   to rendio_local_submit_video
   using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+create policy images_update_clean_images on public.images
+  for update
+  to rendio_local_clean_images
+  using (status = 'ready' and deleted_at is null)
+  with check (deleted_because = 'retention' and object_key is null and sha256 is null);
 create policy images_update_inspect_image on public.images
   for update
   to rendio_local_inspect_image
@@ -230,6 +342,14 @@ create policy users_insert_device_check on public.users
   for insert
   to rendio_local_device_check
   with check (credits_remaining = 0 and blocked_at is null);
+create policy users_select_clean_identities on public.users
+  for select
+  to rendio_local_clean_identities
+  using (true);
+create policy users_select_delete_me on public.users
+  for select
+  to rendio_local_delete_me
+  using (auth_user_id = (select auth.uid()));
 create policy users_select_delete_video on public.users
   for select
   to rendio_local_delete_video
@@ -254,6 +374,10 @@ create policy users_select_migrate_video on public.users
   for select
   to rendio_local_migrate_video
   using (true);
+create policy users_select_monitor_storage on public.users
+  for select
+  to rendio_local_monitor_storage
+  using (true);
 create policy users_select_own on public.users
   for select
   to authenticated
@@ -274,6 +398,16 @@ create policy users_select_view_video on public.users
   for select
   to rendio_local_view_video
   using (auth_user_id = (select auth.uid()) and deleted_at is null);
+create policy users_update_clean_identities on public.users
+  for update
+  to rendio_local_clean_identities
+  using (auth_user_id is not null)
+  with check (deleted_at is not null);
+create policy users_update_delete_me on public.users
+  for update
+  to rendio_local_delete_me
+  using (auth_user_id = (select auth.uid()) and blocked_at is null)
+  with check (auth_user_id = (select auth.uid()) and deleted_at is not null);
 create policy users_update_device_check on public.users
   for update
   to rendio_local_device_check
@@ -317,6 +451,14 @@ create policy video_jobs_select_backfill_videos on public.video_jobs
   for select
   to rendio_local_backfill_videos
   using (true);
+create policy video_jobs_select_clean_identities on public.video_jobs
+  for select
+  to rendio_local_clean_identities
+  using (true);
+create policy video_jobs_select_clean_videos on public.video_jobs
+  for select
+  to rendio_local_clean_videos
+  using (status = 'completed');
 create policy video_jobs_select_delete_video on public.video_jobs
   for select
   to rendio_local_delete_video
@@ -332,6 +474,10 @@ create policy video_jobs_select_make_thumbnail on public.video_jobs
 create policy video_jobs_select_migrate_video on public.video_jobs
   for select
   to rendio_local_migrate_video
+  using (true);
+create policy video_jobs_select_monitor_storage on public.video_jobs
+  for select
+  to rendio_local_monitor_storage
   using (true);
 create policy video_jobs_select_own on public.video_jobs
   for select
@@ -354,6 +500,16 @@ create policy video_jobs_update_backfill_videos on public.video_jobs
   to rendio_local_backfill_videos
   using (migration_status in ('none', 'failed') and deleted_at is null)
   with check (migration_status = 'pending' and migration_attempts = 0);
+create policy video_jobs_update_clean_identities on public.video_jobs
+  for update
+  to rendio_local_clean_identities
+  using (status in ('completed', 'failed') and exists (select from public.users u where u.id = user_id and u.deleted_at is not null))
+  with check (deleted_at is not null);
+create policy video_jobs_update_clean_videos on public.video_jobs
+  for update
+  to rendio_local_clean_videos
+  using (status = 'completed' and deleted_at is null)
+  with check (deleted_because = 'retention' and object_key is null and thumbnail_key is null);
 create policy video_jobs_update_delete_video on public.video_jobs
   for update
   to rendio_local_delete_video
@@ -403,6 +559,22 @@ create policy schema_versions_all_database_admin on rendio.schema_versions
   to rendio_local_database_admin
   using (true)
   with check (true);
+create policy storage_deltas_delete_monitor_storage on rendio.storage_deltas
+  for delete
+  to rendio_local_monitor_storage
+  using (true);
+create policy storage_deltas_insert_clean_identities on rendio.storage_deltas
+  for insert
+  to rendio_local_clean_identities
+  with check (objects <= 0 and bytes <= 0);
+create policy storage_deltas_insert_clean_images on rendio.storage_deltas
+  for insert
+  to rendio_local_clean_images
+  with check (bucket = 'images' and objects <= 0 and bytes <= 0);
+create policy storage_deltas_insert_clean_videos on rendio.storage_deltas
+  for insert
+  to rendio_local_clean_videos
+  with check (bucket = 'videos' and objects <= 0 and bytes <= 0);
 create policy storage_deltas_insert_delete_video on rendio.storage_deltas
   for insert
   to rendio_local_delete_video
@@ -427,11 +599,36 @@ create policy storage_deltas_insert_upload_image_direct on rendio.storage_deltas
   for insert
   to rendio_local_upload_image_direct
   with check (bucket = 'images' and objects >= 0 and bytes >= 0);
+create policy storage_deltas_select_monitor_storage on rendio.storage_deltas
+  for select
+  to rendio_local_monitor_storage
+  using (true);
+create policy storage_measurements_insert_monitor_storage on rendio.storage_measurements
+  for insert
+  to rendio_local_monitor_storage
+  with check (bytes >= 0 and other_bytes >= 0);
+create policy storage_measurements_select_monitor_storage on rendio.storage_measurements
+  for select
+  to rendio_local_monitor_storage
+  using (true);
+create policy storage_totals_select_monitor_storage on rendio.storage_totals
+  for select
+  to rendio_local_monitor_storage
+  using (true);
+create policy storage_totals_update_monitor_storage on rendio.storage_totals
+  for update
+  to rendio_local_monitor_storage
+  using (true)
+  with check (true);
 
 -- roles
 create role authenticated nologin;
 create role rendio_local_access_drift login;
 create role rendio_local_backfill_videos login;
+create role rendio_local_clean_identities login;
+create role rendio_local_clean_images login;
+create role rendio_local_clean_videos login;
+create role rendio_local_delete_me login;
 create role rendio_local_delete_video login;
 create role rendio_local_device_check login;
 create role rendio_local_fal_webhook login;
@@ -439,6 +636,7 @@ create role rendio_local_inspect_image login;
 create role rendio_local_make_thumbnail login;
 create role rendio_local_me login;
 create role rendio_local_migrate_video login;
+create role rendio_local_monitor_storage login;
 create role rendio_local_submit_video login;
 create role rendio_local_sweep_videos login;
 create role rendio_local_upload_image login;

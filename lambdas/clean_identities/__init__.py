@@ -1,0 +1,1 @@
+"""Closes accounts nobody uses, and removes what is personal of closed accounts (plan M13)."""

@@ -1,0 +1,1 @@
+"""Removes videos that have outlived their retention (plan M11)."""
