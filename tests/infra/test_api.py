@@ -11,8 +11,8 @@ from tests.infra.conftest import TreeOf
 from tests.infra.resource_tree import Tree, build, stack_config, stack_values
 
 SESSION = {
-    "GET /v1/me", "DELETE /v1/me", "POST /v1/images", "PUT /v1/images/direct", "GET /v1/images/{image_id}", "GET /v1/models",
-    "POST /v1/videos", "GET /v1/videos", "GET /v1/videos/{job_id}", "DELETE /v1/videos/{job_id}",
+    "GET /v1/me", "DELETE /v1/me", "POST /v1/images", "PUT /v1/images/direct", "GET /v1/images/{image_id}",
+    "GET /v1/models", "POST /v1/videos", "GET /v1/videos", "GET /v1/videos/{job_id}", "DELETE /v1/videos/{job_id}",
 }  # fmt: skip
 OPEN = {
     "POST /v1/device-check", "POST /v1/webhooks/fal", "GET /.well-known/openid-configuration",

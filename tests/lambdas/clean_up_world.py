@@ -54,7 +54,9 @@ class CleanUpWorld:
 
     def database(self, function: str) -> Database:
         """A connection of the function's own, as it would make it."""
-        return Database(DatabaseSettings(str(self.scene.server.sockets), 5432, "rendio", self.login(function), "disable"))
+        return Database(
+            DatabaseSettings(str(self.scene.server.sockets), 5432, "rendio", self.login(function), "disable")
+        )
 
     @staticmethod
     def login(function: str) -> str:

@@ -12,7 +12,7 @@ from lambdas.clean_identities.logic import remove_closed, unused_accounts
 from lambdas.clean_images.logic import image_clean_up
 from lambdas.clean_videos.logic import video_clean_up
 from lambdas.runtime import clients
-from lambdas.runtime.clean_up import CleanUp, Cleaned
+from lambdas.runtime.clean_up import Cleaned, CleanUp
 from lambdas.runtime.errors import UserUnknown
 from lambdas.runtime.users import current_user
 from tests.database.scene import Person, database_in
@@ -81,9 +81,7 @@ def state(clean: CleanUpWorld, person: Person) -> str:
 
 
 @pytest.mark.plan("M11")
-def test_a_video_goes_a_second_after_its_retention_and_not_a_second_before(
-    clean: CleanUpWorld, owner: Person
-) -> None:
+def test_a_video_goes_a_second_after_its_retention_and_not_a_second_before(clean: CleanUpWorld, owner: Person) -> None:
     due = clean.stored_video(owner, finished_at=f"{BOUNDARY} - interval '1 second'")
     kept = clean.stored_video(owner, finished_at=f"{BOUNDARY} + interval '1 minute'")
     skewed = clean.stored_video(owner, finished_at=f"{BOUNDARY} + interval '5 minutes'")
@@ -117,7 +115,7 @@ def test_a_clean_up_of_videos_killed_anywhere_is_ended_by_the_next(clean: CleanU
         steps += 1
         rows = clean.say("select object_key from public.video_jobs where object_key is not null")
         named = {row["object_key"] for row in rows}
-        assert {key for key in clean.keys(NAMES.videos_bucket, "videos/")} <= named, "an object that no row names"
+        assert clean.keys(NAMES.videos_bucket, "videos/") <= named, "an object that no row names"
     assert steps >= 20
     assert deleted(clean, *jobs) == ["retention"] * 6
     assert not clean.keys(NAMES.videos_bucket, f"videos/{owner.auth_user_id}/")
@@ -161,9 +159,7 @@ def test_who_may_still_be_there_is_never_closed(clean: CleanUpWorld) -> None:
     just = f"{BOUNDARY} - interval '1 second'"
     unused = unused_person(clean, credits=3, last_active=just, signed_in=just)
     bought = unused_person(clean, credits=1)
-    clean.say(
-        f"insert into public.credit_ledger (user_id, amount, reason) values ('{bought.user_id}', 1, 'purchase')"
-    )
+    clean.say(f"insert into public.credit_ledger (user_id, amount, reason) values ('{bought.user_id}', 1, 'purchase')")
     spent = unused_person(clean, credits=0)
     clean.say(f"insert into public.credit_ledger (user_id, amount, reason) values ('{spent.user_id}', 1, 'purchase')")
     blocked = unused_person(clean)
@@ -179,7 +175,9 @@ def test_who_may_still_be_there_is_never_closed(clean: CleanUpWorld) -> None:
     assert clean_accounts(clean) == (2, 2)
     assert [state(clean, each) for each in (unused, spent)] == ["removed", "removed"]
     assert [state(clean, each) for each in kept] == ["here"] * len(kept)
-    clean.say("update public.video_jobs set status = 'failed', error_code = 'x', finished_at = now() where status = 'queued'")
+    clean.say(
+        "update public.video_jobs set status = 'failed', error_code = 'x', finished_at = now() where status = 'queued'"
+    )
     assert clean_accounts(clean) == (1, 1)
     assert state(clean, busy) == "removed"
 
@@ -270,4 +268,3 @@ def test_activity_is_written_once_an_hour(clean: CleanUpWorld) -> None:
     assert once != before
     assert active(clean, person)
     assert clean.say(look) == once
-
