@@ -1,6 +1,6 @@
 # Every target is a command of ./rendio; this file only gives them the names people expect.
 .DEFAULT_GOAL := help
-COMMANDS := up preview down stop status logs env journey proof lint test canary chaos backfill lock policies matrix review pulumi
+COMMANDS := up preview down stop status logs env journey proof lint test canary chaos backfill lock policies matrix mutate review pulumi
 
 .PHONY: help $(COMMANDS)
 
@@ -8,7 +8,7 @@ help: ## What there is to run
 	@./rendio --help
 
 # ARGS reaches the command: make preview ARGS=--diff, make logs ARGS="device_check -f".
-$(filter-out backfill matrix review,$(COMMANDS)):
+$(filter-out backfill matrix mutate review,$(COMMANDS)):
 	@./rendio $@ $(ARGS)
 
 backfill: ## make backfill STACK=prod RATE=60 [DRY_RUN=1] [FAILED=1]

@@ -175,6 +175,12 @@ def policies(context: typer.Context) -> None:
 
 
 @app.command(context_settings=PASS_ON)
+def mutate(context: typer.Context) -> None:
+    """Break each rule of the access model, one at a time: does a decision notice? Some minutes; --sample for less."""
+    raise typer.Exit(checks.tool("policies.review.mutation", context.args))
+
+
+@app.command(context_settings=PASS_ON)
 def matrix(context: typer.Context) -> None:
     """Try who may do what on every stack, compare with what is expected, write policies/previews/*/access-matrix.*."""
     raise typer.Exit(checks.tool("policies.review.matrix", context.args))

@@ -142,7 +142,7 @@ class Judge:
     def documents(self, principal: Principal, action: str, resource: str) -> tuple[object, ...]:
         """All that decides such a request: where two models have the same, they decide the same."""
         endpoints = self._endpoints if principal.in_network and action.startswith("s3:") else []
-        return (self._identity.get(principal.identity), self._policy_of(action, resource), endpoints)
+        return (self._identity.get(principal.identity), self.policy_of(action, resource), endpoints)
 
     def decide(self, principal: Principal, action: str, resource: str, context: Values | None = None) -> Decision:
         """Whether `principal` may call `action` on the ARN `resource` of this stack."""
@@ -151,7 +151,7 @@ class Judge:
         return judge(
             request,
             identity=[*self._identity.get(principal.identity, []), *principal.policies],
-            resource=self._policy_of(action, resource),
+            resource=self.policy_of(action, resource),
             owner=self.stack.account,
             limits=limits,
         )
@@ -165,7 +165,8 @@ class Judge:
         decision = self.decide(principal, "sts:AssumeRole", role, given)
         return self.decide(principal, "sts:TagSession", role, given) if decision.allowed and tags else decision
 
-    def _policy_of(self, action: str, resource: str) -> str | None:
+    def policy_of(self, action: str, resource: str) -> str | None:
+        """The document on the resource that this action is judged by."""
         service = action.partition(":")[0]
         if resource.startswith("arn:aws:iam:") and service != "sts":
             return None  # a role's trust governs who becomes it, not who writes it

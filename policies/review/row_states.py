@@ -21,7 +21,7 @@ _EXPRESSIONS = re.compile(
     r"(?: using \((?P<using>.+?)\))?(?: with check \((?P<check>.+)\))?"
 )
 NULL, SET, ANOTHER = "null", "set", "another"
-PAST, FUTURE = "long ago", "far ahead"
+PAST, FUTURE, NOW = "long ago", "far ahead", "now"
 State = Mapping[str, str]
 
 
@@ -102,6 +102,8 @@ def _told_apart(node: exp.Expr) -> list[str]:
     match node:
         case exp.Is(expression=exp.Null()):
             return [NULL, SET]
+        case exp.EQ(expression=exp.CurrentTimestamp()):
+            return [PAST, NOW]
         case exp.EQ(expression=exp.Literal() as literal) | exp.NEQ(expression=exp.Literal() as literal):
             return [_value(literal), ANOTHER if literal.is_string else str(int(literal.name) + 1)]
         case exp.GT() | exp.GTE() | exp.LT() | exp.LTE():
@@ -132,6 +134,8 @@ def _solutions(tree: exp.Expr) -> list[dict[str, str]]:
             return [{tree.name: "true"}]
         case exp.Not(this=exp.Column() as column):
             return [{column.name: "false"}]
+        case exp.EQ(this=exp.Column() as column, expression=exp.CurrentTimestamp()):
+            return [{column.name: NOW}]
         case exp.EQ(this=exp.Column() as column, expression=exp.Literal() as literal):
             return [{column.name: _value(literal)}]
         case exp.In(this=exp.Column() as column) if tree.args.get("expressions"):

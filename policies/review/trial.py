@@ -74,16 +74,47 @@ class Trial:
         """
         self._chosen = [table for name, table in self._tables.items() if tables is None or name in tables]
         self._unbound = unbound(self.database)
-        logins = [role for role in self._logins() if role.claims]
-        self._connects = {role.login: self._may_connect(role.login) for role in logins}
+        roles, logins = self.roles(), [role for role in self._logins() if role.claims]
         found = [self._row(role, "connect", "the database", self._connects[role.login]) for role in logins]
-        for role in self.roles():
-            for each in (self._schemas, self._memberships, self._routines, self._table_rights):
-                found += each(role)
+        for role in roles:
+            found += self._rows_of(role)
         return sorted({*found, *facts(self.database)})
+
+    @property
+    def tables(self) -> list[str]:
+        return sorted(self._tables)
+
+    def rows_of(self, role: Role, tables: Sequence[str]) -> Iterator[Row]:
+        """The attempts of one role one after the other, those on tables in this order."""
+        self._chosen = [self._tables[name] for name in tables]
+        yield from self._rows_of(role)
+
+    def combined(self, role: Role, name: str) -> Iterator[Row]:
+        """Updates of several columns at once, to what a policy wants of a row and to one value beside that.
+
+        They are more than the matrix tells, and tell apart what one column at a time cannot.
+        """
+        table, told = self._tables[name], self._told.get(name, Told())
+        rights, seeds = self._columns(role, table), self._of(table)
+        for state in told.states():
+            chosen = {column: value for column, value in state.items() if rights.get(("update", column))}
+            if len(chosen) < 2:
+                continue
+            values = (f'"{column}" = {self._literal(table, column, OWN, chosen, {})}' for column in sorted(chosen))
+            text = f"update {name} set {', '.join(values)}"  # of names and literals
+            answers = self._try(role, [self._on(seed, text) for seed in seeds])
+            said = " and ".join(_said(*item) for item in sorted(chosen.items()))
+            for whose in sorted({seed.whose for seed in seeds}):
+                met = any(permitted(a) for seed, a in zip(seeds, answers, strict=True) if seed.whose == whose)
+                yield self._row(role, f"update to {said}", f"{name}, rows", met, whose)
+
+    def _rows_of(self, role: Role) -> Iterator[Row]:
+        for each in (self._schemas, self._memberships, self._routines, self._table_rights):
+            yield from each(role)
 
     def roles(self) -> list[Role]:
         """Each login with and without a user's claims, users as their role, and a login that nobody knows."""
+        self._connects = {role.login: self._may_connect(role.login) for role in self._logins() if role.claims}
         logins = [role for role in self._logins() if self._connects[role.login] or role.login == STRANGER]
         through = next((role.login for role in logins if self._may_become(role.login, USERS_ROLE)), "")
         as_user = [Role("user", through, USERS_ROLE), Role("anonymous", through, USERS_ROLE, claims=False)]
@@ -233,7 +264,7 @@ class Trial:
         """Each text on each row. Whom row-level security does not bind meets them all: one attempt tells of each."""
         if (role.role or role.login, table.name) in self._unbound:
             return [answer for answer in self._try(role, [Statement(text) for text in texts]) for _ in seeds]
-        return self._try(role, [Statement(text, table.name, seed.ctid) for text in texts for seed in seeds])
+        return self._try(role, [self._on(seed, text) for text in texts for seed in seeds])
 
     def _inserted(self, role: Role, table: Table, columns: Sequence[str]) -> Iterator[Row]:
         """For whom and in which states a row may be made; columns that may not be given take their defaults."""
@@ -245,7 +276,8 @@ class Trial:
             given = [column for column in table.columns if column.name in columns]
             values = ", ".join(self._literal(table, column.name, seed.whose, seed.state, seed.user) for column in given)
             names = ", ".join(f'"{column.name}"' for column in given)
-            texts.append(Statement(f"insert into {table.name} ({names}) values ({values})"))
+            user = self._user_of(seed)
+            texts.append(Statement(f"insert into {table.name} ({names}) values ({values})", user=user))
         answers = self._try(role, texts)
         outcomes = [
             (Seed(seed.table, "", seed.whose, {k: v for k, v in seed.state.items() if k in columns}, seed.user),
@@ -271,6 +303,17 @@ class Trial:
             for user in sorted({item for seed, _ in found for item in seed.user.items()}):
                 met = any(met for seed, met in found if user in seed.user.items())
                 yield self._row(role, action, resource, met, whose, f"the user's {_said(*user)}")
+
+    def _on(self, seed: Seed, text: str) -> Statement:
+        """The statement where it meets this row, and the asking user has the row's user's state."""
+        return Statement(text, seed.table, seed.ctid, self._user_of(seed))
+
+    def _user_of(self, seed: Seed) -> str:
+        """The asking user's row in the state of the seed's user; every one of them where rows of users are tried."""
+        if seed.table == trial_rows.USERS:
+            return ""
+        users = (one for one in self._seeds if one.table == trial_rows.USERS and one.whose == OWN)
+        return next((one.ctid for one in users if dict(one.state) == dict(seed.user)), "")
 
     def _of(self, table: Table) -> list[Seed]:
         return [seed for seed in self._seeds if seed.table == table.name]

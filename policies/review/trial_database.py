@@ -41,6 +41,7 @@ begin
   for attempt in select jsonb_array_elements(current_setting('trial.attempts')::jsonb) loop
     begin
       perform set_config(attempt ->> 0, attempt ->> 1, true);
+      perform set_config('trial.user', attempt ->> 3, true);
       execute attempt ->> 2;
       get diagnostics rows = row_count;
       raise exception using errcode = 'TR000', message = rows::text;
@@ -56,11 +57,15 @@ $do$
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement to try, with the table's row that it shall meet; `row` is a ctid, "" for all rows."""
+    """One statement to try, with the table's row that it shall meet; `row` is a ctid, "" for all rows.
+
+    `user` is the ctid of the one row that the asking user has: there are several, one a state, and a user has one.
+    """
 
     text: str
     table: str = ""
     row: str = ""
+    user: str = ""
 
     @property
     def focus(self) -> str:
@@ -131,7 +136,7 @@ class TrialDatabase:
         """
         if not statements:
             return []
-        given = json.dumps([[each.focus, each.row, each.text] for each in statements])
+        given = json.dumps([[each.focus, each.row, each.text, each.user] for each in statements])
         connection = self._session(login)
         with connection.transaction(force_rollback=True):
             settings = {"trial.attempts": given, "request.jwt.claims": json.dumps(claims) if claims else ""}

@@ -14,11 +14,12 @@ from typing import Any
 from psycopg import sql
 
 from policies.review.actors import OTHER, OWNER
-from policies.review.row_states import ANOTHER, FUTURE, NULL, PAST, SET, State, Told
+from policies.review.row_states import ANOTHER, FUTURE, NOW, NULL, PAST, SET, State, Told
 from policies.review.trial_database import Connection, focus_of
 
 OWN, OTHERS, SHARED = "own", "other's", "shared"
 IDENTITIES = "auth.users"
+USERS = "public.users"
 PERSONS = {OWN: OWNER, OTHERS: OTHER}
 _SCHEMAS = "n.nspname !~ '^(pg_|information_schema)' and n.nspname <> 'trial'"
 
@@ -126,6 +127,11 @@ def focus(connection: Connection, known: Mapping[str, Table]) -> None:
                 f" using ({one} is null or ctid = {one}){more}"
             )
             connection.execute(statement.encode())
+    if USERS in known:
+        one = "nullif(current_setting('trial.user', true), '')::tid"
+        holds = f"{one} is null or ctid = {one} or auth_user_id is distinct from '{OWNER}'"
+        statement = f"create policy trial_user on {USERS} as restrictive for select to public using ({holds})"
+        connection.execute(statement.encode())
 
 
 def seed(connection: Connection, known: Mapping[str, Table], told: Mapping[str, Told]) -> list[Seed]:
@@ -138,7 +144,7 @@ def seed(connection: Connection, known: Mapping[str, Table], told: Mapping[str, 
         for whose in PERSONS if table.owner else (SHARED,):
             for number, state in enumerate(states):
                 found.append(_write(connection, known, table, whose, state, number))
-            for user in user_states(told) if table.owner and table.name not in (IDENTITIES, "public.users") else ():
+            for user in user_states(told) if table.owner and table.name not in (IDENTITIES, USERS) else ():
                 solutions = told[table.name].solutions if table.name in told else ()
                 found += [_write(connection, known, table, whose, each, 0, user) for each in (states[0], *solutions)]
     connection.execute("set session_replication_role = origin")
@@ -147,7 +153,7 @@ def seed(connection: Connection, known: Mapping[str, Table], told: Mapping[str, 
 
 def user_states(told: Mapping[str, Told]) -> list[State]:
     """States of a user that policies of other tables tell apart, but for the plain one."""
-    values = told["public.users"].values if "public.users" in told else {}
+    values = told[USERS].values if USERS in told else {}
     return [{column: SET} for column, options in sorted(values.items()) if SET in options]
 
 
@@ -162,7 +168,7 @@ def value_of(table: Table, column: Column, whose: str, state: State, user: State
         other, key = reference
         if other == IDENTITIES:
             return PERSONS.get(whose, OWNER)
-        return _key_of(known[other].column(key), other, whose, 0, user if other == "public.users" else {})
+        return _key_of(known[other].column(key), other, whose, 0, user if other == USERS else {})
     if column.nullable:
         return None
     return _dummy(column)
@@ -185,7 +191,7 @@ def _write(
     }
     key = table.columns[0]
     if key.type == "uuid" and not key.made and table.name != IDENTITIES and key.name not in state:
-        mark = state if table.name == "public.users" and set(state.values()) == {SET} else own
+        mark = state if table.name == USERS and set(state.values()) == {SET} else own
         values[key.name] = _key_of(key, table.name, whose, 0 if mark else number, mark)
     names = sql.SQL(", ").join(map(sql.Identifier, values))
     places = sql.SQL(", ").join(sql.Placeholder() * len(values))
@@ -215,6 +221,8 @@ def _told_value(column: Column, value: str) -> Any:
             return None
         case _ if value == SET:
             return _dummy(column)
+        case _ if value == NOW:
+            return "now"  # which Postgres takes for the begin of the transaction, as now() is
         case _ if value == PAST:
             return "2001-01-01"
         case _ if value == FUTURE:
@@ -248,7 +256,7 @@ def _owner_column(table: str, references: Mapping[str, Mapping[str, tuple[str, s
     if table == IDENTITIES:
         return "id"
     direct = {other: name for name, (other, _) in references.get(table, {}).items()}
-    for target in (IDENTITIES, "public.users"):
+    for target in (IDENTITIES, USERS):
         if target in direct:
             return direct[target]
     inherited = [name for other, name in direct.items() if other != table and _owner_column(other, references)]
@@ -257,4 +265,4 @@ def _owner_column(table: str, references: Mapping[str, Mapping[str, tuple[str, s
 
 def _distance(table: str) -> tuple[int, str]:
     """Identities first, then users, then what refers to them."""
-    return (0 if table == IDENTITIES else 1 if table == "public.users" else 2, table)
+    return (0 if table == IDENTITIES else 1 if table == USERS else 2, table)

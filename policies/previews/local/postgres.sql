@@ -232,7 +232,7 @@ create policy credit_ledger_insert_fal_webhook on public.credit_ledger
 create policy credit_ledger_insert_submit_video on public.credit_ledger
   for insert
   to rendio_local_submit_video
-  with check (reason in ('video', 'refund') and user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+  with check (reason in ('video', 'refund') and user_id = (select id from public.users where auth_user_id = (select auth.uid())));
 create policy credit_ledger_insert_sweep_videos on public.credit_ledger
   for insert
   to rendio_local_sweep_videos
@@ -240,7 +240,7 @@ create policy credit_ledger_insert_sweep_videos on public.credit_ledger
 create policy credit_ledger_insert_view_video on public.credit_ledger
   for insert
   to rendio_local_view_video
-  with check (reason = 'refund' and amount > 0 and user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+  with check (reason = 'refund' and amount > 0 and user_id = (select id from public.users where auth_user_id = (select auth.uid())));
 create policy credit_ledger_select_clean_identities on public.credit_ledger
   for select
   to rendio_local_clean_identities
@@ -256,7 +256,7 @@ create policy devices_delete_clean_identities on public.devices
 create policy devices_delete_delete_me on public.devices
   for delete
   to rendio_local_delete_me
-  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+  using (user_id = (select id from public.users where auth_user_id = (select auth.uid())));
 create policy devices_insert_device_check on public.devices
   for insert
   to rendio_local_device_check
@@ -268,7 +268,7 @@ create policy devices_select_clean_identities on public.devices
 create policy devices_select_delete_me on public.devices
   for select
   to rendio_local_delete_me
-  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+  using (user_id = (select id from public.users where auth_user_id = (select auth.uid())));
 create policy devices_select_device_check on public.devices
   for select
   to rendio_local_device_check
@@ -289,11 +289,11 @@ create policy images_delete_clean_images on public.images
 create policy images_insert_own on public.images
   for insert
   to authenticated
-  with check (status = 'pending' and user_id in ( select id from public.users where auth_user_id = (select auth.uid()) and blocked_at is null));
+  with check (status = 'pending' and user_id = ( select id from public.users where auth_user_id = (select auth.uid()) and blocked_at is null));
 create policy images_insert_upload_image_direct on public.images
   for insert
   to rendio_local_upload_image_direct
-  with check (status = 'ready' and user_id in ( select id from public.users where auth_user_id = (select auth.uid()) and blocked_at is null));
+  with check (status = 'ready' and user_id = ( select id from public.users where auth_user_id = (select auth.uid()) and blocked_at is null));
 create policy images_select_clean_identities on public.images
   for select
   to rendio_local_clean_identities
@@ -313,11 +313,11 @@ create policy images_select_monitor_storage on public.images
 create policy images_select_own on public.images
   for select
   to authenticated
-  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+  using (user_id = (select id from public.users where auth_user_id = (select auth.uid())));
 create policy images_select_submit_video on public.images
   for select
   to rendio_local_submit_video
-  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+  using (user_id = (select id from public.users where auth_user_id = (select auth.uid())));
 create policy images_update_clean_images on public.images
   for update
   to rendio_local_clean_images
@@ -441,7 +441,7 @@ create policy video_jobs_forget_objects_sweep_videos on public.video_jobs
 create policy video_jobs_insert_submit_video on public.video_jobs
   for insert
   to rendio_local_submit_video
-  with check (status = 'submitting' and migration_status is null and user_id in (select id from public.users where auth_user_id = (select auth.uid()) and blocked_at is null));
+  with check (status = 'submitting' and migration_status is null and user_id = (select id from public.users where auth_user_id = (select auth.uid()) and blocked_at is null));
 create policy video_jobs_requeue_sweep_videos on public.video_jobs
   for update
   to rendio_local_sweep_videos
@@ -462,7 +462,7 @@ create policy video_jobs_select_clean_videos on public.video_jobs
 create policy video_jobs_select_delete_video on public.video_jobs
   for select
   to rendio_local_delete_video
-  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+  using (user_id = (select id from public.users where auth_user_id = (select auth.uid())));
 create policy video_jobs_select_fal_webhook on public.video_jobs
   for select
   to rendio_local_fal_webhook
@@ -482,11 +482,11 @@ create policy video_jobs_select_monitor_storage on public.video_jobs
 create policy video_jobs_select_own on public.video_jobs
   for select
   to authenticated
-  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+  using (user_id = (select id from public.users where auth_user_id = (select auth.uid())));
 create policy video_jobs_select_submit_video on public.video_jobs
   for select
   to rendio_local_submit_video
-  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+  using (user_id = (select id from public.users where auth_user_id = (select auth.uid())));
 create policy video_jobs_select_sweep_videos on public.video_jobs
   for select
   to rendio_local_sweep_videos
@@ -494,7 +494,7 @@ create policy video_jobs_select_sweep_videos on public.video_jobs
 create policy video_jobs_select_view_video on public.video_jobs
   for select
   to rendio_local_view_video
-  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+  using (user_id = (select id from public.users where auth_user_id = (select auth.uid())));
 create policy video_jobs_update_backfill_videos on public.video_jobs
   for update
   to rendio_local_backfill_videos
@@ -513,8 +513,8 @@ create policy video_jobs_update_clean_videos on public.video_jobs
 create policy video_jobs_update_delete_video on public.video_jobs
   for update
   to rendio_local_delete_video
-  using (status in ('completed', 'failed') and user_id in (select id from public.users where auth_user_id = (select auth.uid())))
-  with check (deleted_because = 'user' and user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+  using (status in ('completed', 'failed') and user_id = (select id from public.users where auth_user_id = (select auth.uid())))
+  with check (deleted_because = 'user' and user_id = (select id from public.users where auth_user_id = (select auth.uid())));
 create policy video_jobs_update_fal_webhook on public.video_jobs
   for update
   to rendio_local_fal_webhook
@@ -533,8 +533,8 @@ create policy video_jobs_update_migrate_video on public.video_jobs
 create policy video_jobs_update_submit_video on public.video_jobs
   for update
   to rendio_local_submit_video
-  using (status = 'submitting' and user_id in (select id from public.users where auth_user_id = (select auth.uid())))
-  with check (status in ('queued', 'failed') and user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+  using (status = 'submitting' and user_id = (select id from public.users where auth_user_id = (select auth.uid())))
+  with check (status in ('queued', 'failed') and user_id = (select id from public.users where auth_user_id = (select auth.uid())));
 create policy video_jobs_update_sweep_videos on public.video_jobs
   for update
   to rendio_local_sweep_videos
@@ -543,8 +543,8 @@ create policy video_jobs_update_sweep_videos on public.video_jobs
 create policy video_jobs_update_view_video on public.video_jobs
   for update
   to rendio_local_view_video
-  using (status in ('submitting', 'queued', 'processing') and user_id in (select id from public.users where auth_user_id = (select auth.uid())))
-  with check ((migration_status is null or migration_status = 'pending') and user_id in (select id from public.users where auth_user_id = (select auth.uid())));
+  using (status in ('submitting', 'queued', 'processing') and user_id = (select id from public.users where auth_user_id = (select auth.uid())))
+  with check ((migration_status is null or migration_status = 'pending') and user_id = (select id from public.users where auth_user_id = (select auth.uid())));
 create policy access_model_all_database_admin on rendio.access_model
   for all
   to rendio_local_database_admin

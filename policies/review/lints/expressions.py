@@ -85,6 +85,14 @@ def policies_of_users_look_at_the_row(database: Database) -> Iterator[str]:
             yield f"policy {clause.policy}: {what}"
 
 
+@lint("DB-POLICY-ROLE")
+def policies_name_their_roles(database: Database) -> Iterator[str]:
+    """a policy is for roles that it names, not for PUBLIC"""
+    for clause in clauses(database):
+        if "PUBLIC" in clause.roles and clause.permissive:
+            yield f"policy {clause.policy}: is for PUBLIC"
+
+
 @lint("DB-WRAPPED-HELPER")
 def helpers_run_once_a_statement(database: Database) -> Iterator[str]:
     """a policy calls its helpers as `(select helper())`: bare, they run once a row"""
@@ -92,6 +100,16 @@ def helpers_run_once_a_statement(database: Database) -> Iterator[str]:
         for call in clause.tree().find_all(exp.Func):
             if _is_helper(call) and not _is_wrapped(call):
                 yield f"policy {clause.policy}: {clause.word} calls {_name(call)}() bare"
+
+
+@lint("DB-POLICY-SCAN")
+def rows_are_found_by_one_value(database: Database) -> Iterator[str]:
+    """a user's policy finds rows by `= (select …)`: under row-level security `in (select …)` reads the whole table"""
+    for clause in clauses(database):
+        if clause.is_of_users and clause.word == "using":
+            for condition in clause.tree().find_all(exp.In, exp.Any):
+                if condition.find(exp.Select) is not None and condition.parent_select is None:
+                    yield f"policy {clause.policy}: compares {condition.this.name} with the rows of a query"
 
 
 @lint("DB-POLICY-INDEX")

@@ -94,7 +94,7 @@ def rights_of_users_are_taken_on_not_inherited(database: Database) -> Iterator[s
         f"""
         select r.rolname, granted.rolname, m.inherit_option, m.admin_option from pg_catalog.pg_auth_members m
         join pg_catalog.pg_roles r on r.oid = m.member join pg_catalog.pg_roles granted on granted.oid = m.roleid
-        where {OWN_ROLE} and granted.rolname !~ '^(pg_|rds)' and (m.inherit_option or m.admin_option)
+        where {OWN_ROLE} and (m.admin_option or m.inherit_option and granted.rolname !~ '^(pg_|rds)')
           -- A creator gets ADMIN, and nothing else, on what it creates; the bootstrap superuser is the grantor.
           and not (m.grantor = 10 and not m.inherit_option and not m.set_option
             and m.member = (select d.datdba from pg_catalog.pg_database d where d.datname = current_database()))"""
