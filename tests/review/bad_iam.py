@@ -186,7 +186,7 @@ IAM = [
             SCHEDULER_TRUST: (
                 (
                     '"aws:SourceArn": "{{ arn.schedule_group(names.schedule_group) }}"',
-                    '"aws:SourceArn": "arn:aws:scheduler:*"',
+                    '"aws:SourceArn": "arn:aws:scheduler:*:*:schedule-group/*"',
                 ),
                 ('"ArnEquals"', '"ArnLike"'),
                 ('"StringEquals": {"aws:SourceAccount": "{{ account }}"}', '"Null": {"aws:SourceAccount": "false"}'),
