@@ -33,9 +33,22 @@ def current_user(cursor: Cursor) -> User:
     if row["blocked_at"] is not None:
         raise UserBlocked
     if row["silent"]:
-        cursor.execute(
-            "update public.users set last_active_at = now()"
-            " where id = %s and last_active_at < now() - interval '1 hour'",
-            (row["id"],),
-        )
+        _note_activity(cursor, row["id"])
     return User(id=row["id"], credits_remaining=row["credits_remaining"])
+
+
+def _note_activity(cursor: Cursor, user_id: UUID) -> None:
+    """Write that the user is active, unless another request just did. A clean-up that closes unused accounts writes the
+    same row: whichever comes first is what the other finds.
+
+    Raises:
+        UserUnknown: the account was closed between the look and this.
+    """
+    noted = cursor.execute(
+        "update public.users set last_active_at = now() where id = %s and last_active_at < now() - interval '1 hour'",
+        (user_id,),
+    )
+    if noted.rowcount == 0:
+        still = cursor.execute("select from public.users where id = %s", (user_id,))
+        if still.fetchone() is None:
+            raise UserUnknown
