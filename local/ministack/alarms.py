@@ -5,8 +5,12 @@ DatapointsToAlarm and TreatMissingData, and only when a datapoint arrives: an al
 nor goes back to OK. Source: CloudWatch User Guide, "Using Amazon CloudWatch alarms", sections "Evaluating
 an alarm" and "Configuring how CloudWatch alarms treat missing data".
 
-Periods end now, where AWS aligns them to the clock, so that a laptop sees an alarm within seconds. Metric
-math and anomaly detection stay MiniStack's, which has neither.
+An alarm of metric math loses its queries there, and judges nothing; here it keeps and computes them
+(alarm_math.py). Anomaly detection stays MiniStack's, which has none.
+
+Periods end now, where AWS aligns them to the clock, so that a laptop sees an alarm within seconds. With
+RENDIO_MINUTE_SECONDS a minute of an alarm is shorter: a drill does not take the day that a daily metric does,
+and the alarms are those that are deployed everywhere. RENDIO_LONGEST_SECONDS bounds each period.
 """
 
 from __future__ import annotations
@@ -21,8 +25,13 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import cloudwatch
 
+from local.ministack import alarm_math
+from local.ministack.alarm_math import Value
+
 _log = logging.getLogger("rendio.alarms")
 _EVERY_SECONDS = float(os.environ.get("RENDIO_ALARM_SECONDS", "5"))
+_MINUTE_SECONDS = float(os.environ.get("RENDIO_MINUTE_SECONDS", "60"))
+_LONGEST_SECONDS = float(os.environ.get("RENDIO_LONGEST_SECONDS", "inf"))
 _COMPARE = {
     "GreaterThanOrEqualToThreshold": operator.ge,
     "GreaterThanThreshold": operator.gt,
@@ -32,17 +41,34 @@ _COMPARE = {
 
 
 def install() -> None:
-    """Judge alarms as AWS does, every few seconds as well as when a datapoint arrives."""
+    """Judge alarms as AWS does, every few seconds as well as when a datapoint arrives; keep their metric queries."""
+    put = cloudwatch._put_metric_alarm
+
+    def putting(params: Any, data: Any, is_cbor: bool, is_json: bool = False) -> Any:
+        answer = put(params, data, is_cbor, is_json)
+        queries = data.get("Metrics") if (is_cbor or is_json) else None
+        alarm = cloudwatch._alarms.get(data["AlarmName"]) if queries else None
+        if alarm is not None:
+            # What a query says for itself, CloudWatch does not describe for the alarm.
+            alarm.update(Metrics=queries, MetricName=None, Namespace=None, Statistic=None, Period=None)
+            evaluate(alarm)
+        return answer
+
+    cloudwatch._put_metric_alarm = putting
     cloudwatch._evaluate_alarm = evaluate
     threading.Thread(target=_periodically, name="rendio-alarms", daemon=True).start()
 
 
 def evaluate(alarm: dict[str, Any]) -> None:
     """Bring one metric alarm's state up to date and run its actions when it changed."""
-    if not alarm.get("Namespace") or alarm.get("ComparisonOperator") not in _COMPARE:
+    if not (alarm.get("Namespace") or alarm.get("Metrics")) or alarm.get("ComparisonOperator") not in _COMPARE:
         return
     old = alarm["StateValue"]
-    new, reason = judge(alarm, _datapoints(alarm), now=time.time())
+    try:
+        new, reason = _judged(alarm, now=time.time())
+    except alarm_math.UnknownMath as error:
+        _log.warning("alarm %s: %s", alarm["AlarmName"], error)
+        return
     if new == old:
         return
     alarm.update(StateValue=new, StateReason=reason, StateUpdatedTimestamp=int(time.time()))
@@ -52,20 +78,61 @@ def evaluate(alarm: dict[str, Any]) -> None:
 
 
 def judge(alarm: dict[str, Any], points: list[dict[str, Any]], *, now: float) -> tuple[str, str]:
-    """The state that these datapoints put the alarm in, and why.
+    """The state that these datapoints put the alarm of one metric in, and why.
 
     Args:
         alarm: as MiniStack keeps it (the fields of PutMetricAlarm).
         points: of the alarm's metric and dimensions, `Timestamp` in seconds.
     """
-    period, count = alarm.get("Period") or 60, alarm.get("EvaluationPeriods") or 1
-    needed = alarm.get("DatapointsToAlarm") or count
     statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
-    values = []
-    for index in range(count):
-        end = now - index * period
-        within = [point for point in points if end - period < point["Timestamp"] <= end]
-        values.append(cloudwatch._stat_value(cloudwatch._calc_stats(within), statistic, within) if within else None)
+    period, count = compressed(alarm.get("Period") or 60), alarm.get("EvaluationPeriods") or 1
+    values = [_statistic(points, statistic, now - index * period, period) for index in range(count)]
+    return _verdict(alarm, values, period=period, now=now)
+
+
+def compressed(seconds: float) -> float:
+    """How long `seconds` of an alarm or a schedule last here."""
+    return min(seconds * _MINUTE_SECONDS / 60, _LONGEST_SECONDS)
+
+
+def _judged(alarm: dict[str, Any], *, now: float) -> tuple[str, str]:
+    queries = alarm.get("Metrics")
+    if not queries:
+        return judge(alarm, _datapoints(alarm), now=now)
+    period = compressed(_period(queries))
+    values = [_computed(queries, now - index * period, period) for index in range(alarm.get("EvaluationPeriods") or 1)]
+    return _verdict(alarm, values, period=period, now=now)
+
+
+def _computed(queries: list[dict[str, Any]], end: float, period: float) -> Value:
+    """The value, in one period, of the one query that returns data."""
+    values: dict[str, Value] = {}
+    for query in queries:
+        if "MetricStat" in query:
+            metric = query["MetricStat"]
+            values[query["Id"]] = _statistic(_datapoints(metric["Metric"]), metric["Stat"], end, period)
+    # An expression may use another that stands behind it.
+    waiting = [query for query in queries if "MetricStat" not in query]
+    for _ in range(len(waiting)):
+        for query in waiting:
+            names = {other["Id"] for other in waiting} - set(values)
+            if not any(name in query["Expression"] for name in names - {query["Id"]}):
+                values[query["Id"]] = alarm_math.evaluate(query["Expression"], values)
+    return values[next(query["Id"] for query in queries if query.get("ReturnData", True))]
+
+
+def _period(queries: list[dict[str, Any]]) -> float:
+    return float(next(query["MetricStat"]["Period"] for query in queries if "MetricStat" in query))
+
+
+def _statistic(points: list[dict[str, Any]], statistic: str, end: float, period: float) -> Value:
+    within = [point for point in points if end - period < point["Timestamp"] <= end]
+    return cloudwatch._stat_value(cloudwatch._calc_stats(within), statistic, within) if within else None
+
+
+def _verdict(alarm: dict[str, Any], values: list[Value], *, period: float, now: float) -> tuple[str, str]:
+    count = len(values)
+    needed = alarm.get("DatapointsToAlarm") or count
     compare, threshold = _COMPARE[alarm["ComparisonOperator"]], alarm.get("Threshold", 0)
     breaching = sum(value is not None and compare(value, threshold) for value in values)
     missing = values.count(None)
@@ -79,7 +146,7 @@ def judge(alarm: dict[str, Any], points: list[dict[str, Any]], *, now: float) ->
         return alarm["StateValue"], "no datapoints"
     if treatment == "breaching":
         breaching += missing
-    seen = f"{breaching} of {count} periods of {period} s breach ({statistic} {[v for v in values if v is not None]}"
+    seen = f"{breaching} of {count} periods of {period} s breach ({[v for v in values if v is not None]}"
     reason = f"Threshold Crossed: {seen} against {threshold}; missing data: {treatment})"
     return ("ALARM" if breaching >= needed else "OK"), reason
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from local.ministack import (
     alarms,
     arn_operators,
+    aws_metrics,
     embedded_metrics,
     function_credentials,
     functions,
@@ -28,6 +29,7 @@ ALL = (
     embedded_metrics,
     function_credentials,
     alarms,
+    aws_metrics,
     schedules,
     snapshots,
 )
