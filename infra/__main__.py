@@ -19,8 +19,11 @@ import pulumi
 
 from infra.access_expected import expected_file
 from infra.access_model import AccessModelInput
+from infra.alarm_model import Severity
+from infra.alarms import Alarms
 from infra.api import Api, Routes
 from infra.config import Config, load_config
+from infra.dashboard import Dashboard
 from infra.database import AccessModel, Database
 from infra.functions import Functions, Packages
 from infra.names import FunctionId, Names
@@ -107,7 +110,22 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
         function=functions[FunctionId.MAKE_THUMBNAIL],
     )
     Schedules("schedules", names=names, documents=documents, functions=functions)
-    on_call = OnCall("on-call", names=names, config=config.on_call, documents=documents)
+    on_call = OnCall(
+        "on-call",
+        names=names,
+        config=config.on_call,
+        documents=documents,
+        page_on_call=functions[FunctionId.PAGE_ON_CALL],
+    )
+    generated = {"api": api.id, **{f"nat-{zone}": nat for zone, nat in network.nat_gateway_ids.items()}}
+    alarms = Alarms(
+        "alarms",
+        names=names,
+        config=config,
+        topics={Severity.PAGE: on_call.page_topic_arn, Severity.NOTIFY: on_call.notify_topic_arn},
+        generated=generated,
+    )
+    dashboard = Dashboard("dashboard", names=names, alarms=alarms.all, generated=generated)
 
     return stack_outputs(
         api=api,
@@ -116,6 +134,7 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
         database=database,
         video_migrations=video_migrations,
         on_call=on_call,
+        dashboard=dashboard,
     )
 
 

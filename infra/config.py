@@ -173,8 +173,12 @@ class Secrets(Section):
 
 
 class OnCall(Section):
-    """E-mail addresses that alarms reach. A pager's URL is a capability: it lives in Secrets Manager, not here."""
+    """E-mail addresses that alarms reach, and where people read runbooks.
 
+    A pager's URL is a capability: it lives in Secrets Manager, not here.
+    """
+
+    runbooks_url: str = Field(pattern=r"^https://[^\s?#]+[^/\s?#]$")
     page_endpoints: list[EmailAddress] = Field(default_factory=list)
     notify_endpoints: list[EmailAddress] = Field(default_factory=list)
 
@@ -211,7 +215,7 @@ class Config(Section):
     clean_up: CleanUp = Field(default_factory=CleanUp)
     functions: Functions
     rollout: Rollout
-    on_call: OnCall = Field(default_factory=OnCall)
+    on_call: OnCall
     secrets: Secrets = Field(default_factory=Secrets)
 
     @property

@@ -191,6 +191,14 @@ class Environments:
                 }
             case FunctionId.DATABASE_ADMIN:
                 return {"DATABASE_MASTER_SECRET_ARN": self._database.master_secret_arn}
+            case FunctionId.PAGE_ON_CALL:
+                return {"PAGER_SECRET": self._names.secret("pager")}
+            case FunctionId.HEARTBEAT:
+                return {
+                    "PAGE_TOPIC_ARN": self._names.arn.topic(self._names.page_topic),
+                    "PAGE_DLQ": self._names.page_dlq,
+                    "HEARTBEAT_SECRET": self._names.secret("heartbeat"),
+                }
             case _:
                 return {}
 

@@ -158,6 +158,8 @@ class Functions(pulumi.ComponentResource):
             FunctionId.CLEAN_IMAGES: storage.images.ready,
             FunctionId.CLEAN_IDENTITIES: [*storage.images.ready, *storage.videos.ready],
             FunctionId.MONITOR_STORAGE: [*storage.images.ready, *storage.videos.ready],
+            FunctionId.PAGE_ON_CALL: secrets.ready,
+            FunctionId.HEARTBEAT: secrets.ready,
             FunctionId.ACCESS_DRIFT: [*storage.images.ready, *storage.videos.ready],
         }
         self._functions: dict[FunctionId, Function] = {}

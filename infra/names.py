@@ -52,6 +52,8 @@ class FunctionId(StrEnum):
     MONITOR_STORAGE = "monitor_storage"
     DATABASE_ADMIN = "database_admin"
     ACCESS_DRIFT = "access_drift"
+    PAGE_ON_CALL = "page_on_call"
+    HEARTBEAT = "heartbeat"
 
 
 @dataclass(frozen=True)
@@ -201,12 +203,24 @@ class Names:
         return QueueName(f"{self.prefix}-schedules-dlq")
 
     @property
+    def page_dlq(self) -> QueueName:
+        """Calls that the on-call service did not take."""
+        return QueueName(f"{self.prefix}-page-dlq")
+
+    @property
     def page_topic(self) -> TopicName:
         return TopicName(f"{self.prefix}-page")
 
     @property
     def notify_topic(self) -> TopicName:
         return TopicName(f"{self.prefix}-notify")
+
+    def alarm(self, name: str) -> str:
+        return f"{self.prefix}-{name}"
+
+    @property
+    def dashboard(self) -> str:
+        return self.prefix
 
     @property
     def tags(self) -> dict[str, str]:

@@ -47,6 +47,8 @@ class Network(pulumi.ComponentResource):
     private_subnet_ids: list[pulumi.Output[str]]
     functions_security_group_id: pulumi.Output[str]
     database_security_group_id: pulumi.Output[str]
+    nat_gateway_ids: dict[str, pulumi.Output[str]]
+    """By zone."""
     routes: list[pulumi.Resource]
     """What must exist before anything in a private subnet can call out."""
 
@@ -72,7 +74,7 @@ class Network(pulumi.ComponentResource):
         )
         # Without ingress and egress this closes the group that AWS would otherwise leave open inside the VPC.
         aws.ec2.DefaultSecurityGroup("closed", vpc_id=self._vpc.id, tags=self._tags("closed"), opts=self._child)
-        self.private_subnet_ids, self.routes = [], []
+        self.private_subnet_ids, self.routes, self.nat_gateway_ids = [], [], {}
         private_tables = self._subnets(list(zones_of(config)), config.nat_gateways)
         self.routes.append(
             aws.ec2.VpcEndpoint(
@@ -108,6 +110,7 @@ class Network(pulumi.ComponentResource):
             association = self._associate("public", zone.name, subnet, public_table)
             if position < gateways:
                 nats.append(self._nat(zone.name, subnet, [to_internet, association]))
+                self.nat_gateway_ids[zone.name] = nats[-1].id
         tables = []
         for position, zone in enumerate(zones):
             subnet = self._subnet("private", zone.name, zone.private)

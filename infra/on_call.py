@@ -1,4 +1,4 @@
-"""Where alarms go: one topic that pages, one that notifies."""
+"""Where alarms go: one topic that pages, one that notifies (docs/adr/0073-the-way-of-a-page.md)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ import pulumi
 import pulumi_aws as aws
 
 from infra.config import OnCall as OnCallConfig
-from infra.names import Names, TopicName
+from infra.dead_letters import DeadLetters
+from infra.functions import Function
+from infra.names import FunctionId, Names, TopicName
 from policies.model.documents import Documents
+
+RETRIES = 2
+OLDEST_CALL_SECONDS = 3600
 
 
 class OnCall(pulumi.ComponentResource):
-    """Two topics by severity. An e-mail subscription does nothing until its recipient confirms it."""
+    """Two topics by severity. The on-call service is called by a function, which alone knows its address.
+
+    An e-mail subscription does nothing until its recipient confirms it; `up` tells of one that waits.
+    """
 
     page_topic_arn: pulumi.Output[str]
     notify_topic_arn: pulumi.Output[str]
@@ -23,6 +31,7 @@ class OnCall(pulumi.ComponentResource):
         names: Names,
         config: OnCallConfig,
         documents: Documents,
+        page_on_call: Function,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("rendio:on-call:OnCall", resource_name, None, opts)
@@ -30,6 +39,7 @@ class OnCall(pulumi.ComponentResource):
         self._names, self._documents = names, documents
         self.page_topic_arn = self._topic("page", names.page_topic, config.page_endpoints)
         self.notify_topic_arn = self._topic("notify", names.notify_topic, config.notify_endpoints)
+        self._call(page_on_call)
         self.register_outputs({"page_topic_arn": self.page_topic_arn, "notify_topic_arn": self.notify_topic_arn})
 
     def _topic(self, severity: str, name: TopicName, recipients: list[str]) -> pulumi.Output[str]:
@@ -45,3 +55,37 @@ class OnCall(pulumi.ComponentResource):
                 f"{severity}-{recipient}", topic=topic.arn, protocol="email", endpoint=recipient, opts=self._child
             )
         return topic.arn
+
+    def _call(self, page_on_call: Function) -> None:
+        """SNS hands a page to Lambda, which keeps what the on-call service did not take in three attempts."""
+        letters = DeadLetters(
+            "page",
+            names=self._names,
+            queue=self._names.page_dlq,
+            sender=self._names.function_role(FunctionId.PAGE_ON_CALL),
+            documents=self._documents,
+            opts=self._child,
+        )
+        kept = aws.lambda_.FunctionEventInvokeConfig(
+            "page-on-call",
+            function_name=page_on_call.name,
+            maximum_retry_attempts=RETRIES,
+            maximum_event_age_in_seconds=OLDEST_CALL_SECONDS,
+            destination_config={"on_failure": {"destination": letters.arn}},
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[page_on_call.policy, *letters.ready]),
+        )
+        may_call = aws.lambda_.Permission(
+            "page-topic",
+            action="lambda:InvokeFunction",
+            function=page_on_call.name,
+            principal="sns.amazonaws.com",
+            source_arn=self.page_topic_arn,
+            opts=self._child,
+        )
+        aws.sns.TopicSubscription(
+            "page-on-call",
+            topic=self.page_topic_arn,
+            protocol="lambda",
+            endpoint=page_on_call.arn,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[may_call, kept]),
+        )

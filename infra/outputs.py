@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 
 from infra.api import Api
+from infra.dashboard import Dashboard
 from infra.database import Database
 from infra.names import DATABASE_NAME
 from infra.on_call import OnCall
@@ -21,6 +22,7 @@ def stack_outputs(
     database: Database,
     video_migrations: VideoMigrationQueue,
     on_call: OnCall,
+    dashboard: Dashboard,
 ) -> dict[str, pulumi.Input[str]]:
     return {
         "api_url": api.url,
@@ -33,4 +35,5 @@ def stack_outputs(
         "video_migration_dlq_url": video_migrations.dlq_url,
         "page_topic_arn": on_call.page_topic_arn,
         "notify_topic_arn": on_call.notify_topic_arn,
+        "dashboard_url": dashboard.url,
     }

@@ -101,6 +101,14 @@ RUNS = (
         {},
         stale_seconds=1800,
     ),
+    Run(
+        "heartbeat",
+        "Tells an outside monitor that a page would arrive",
+        FunctionId.HEARTBEAT,
+        "rate(5 minutes)",
+        {},
+        stale_seconds=120,
+    ),
 )
 
 

@@ -12,7 +12,8 @@ SECRETS = {
     "apple-devicecheck": "Apple DeviceCheck key: JSON with key_id and private_key (PEM, ES256)",
     "device-hash-keys": "Keys that hash device ids: JSON with current and keys (base64, 32 bytes each)",
     "fal": "fal.ai API key",
-    "pager": "URL that pages on-call",
+    "pager": "The on-call service: JSON with url, and routing_key where it has one",
+    "heartbeat": "The outside monitor that misses our heartbeat: JSON with url",
 }
 
 

@@ -124,7 +124,6 @@ class EventLog:
         if change.operation not in QUIET_OPERATIONS:
             self.summary.changes.append(change)
 
-
     def _read(self, metadata: dict[str, Any]) -> None:
         """A resource that was read anew. `refresh` alone says what came of it; with `up`, only the two states do."""
         self.read += 1

@@ -25,6 +25,7 @@ def values(state: State, *, pager_url: str) -> dict[str, dict[str, Any]]:
         "device-hash-keys": _device_hash_keys(state),
         "fal": {"key": keys.fal(state)},
         "pager": {"url": pager_url},
+        "heartbeat": {"url": f"{pager_url.rpartition('/')[0]}/heartbeat"},
     }
 
 

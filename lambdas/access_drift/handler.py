@@ -9,7 +9,7 @@ from lambdas.access_drift.adapters import connect
 from lambdas.access_drift.expected import Expected, read_expected
 from lambdas.access_drift.logic import find_drifts
 from lambdas.runtime import clients
-from lambdas.runtime.observability import begin_invocation, count, end_invocation, log
+from lambdas.runtime.observability import begin_invocation, count, end_invocation, log, schedule_ran
 
 
 @cache
@@ -30,6 +30,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
         count("AccessDrift", len(found))
         for drift in found:
             log().warning("access drift", kind=drift.kind, object=drift.object)
+        schedule_ran()
         return {"count": len(found), "drifts": [drift.as_json() for drift in found]}
     finally:
         end_invocation()

@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 from lambdas.inspect_image.adapters import Adapters
 from lambdas.inspect_image.logic import Inspection, Outcome, sweep
 from lambdas.runtime.errors import FunctionError
-from lambdas.runtime.observability import begin_invocation, count, count_by, end_invocation, log
+from lambdas.runtime.observability import begin_invocation, count, count_by, end_invocation, log, schedule_ran
 
 # The sweep begins nothing new in its last seconds: an inspection takes a few.
 _LAST_SECONDS = 15
@@ -89,7 +89,9 @@ def _sweep(context: Any) -> dict[str, Any]:
         may_go_on=may_go_on,
     )
     count("InspectionSweeps")
-    return report.result()
+    result = report.result()
+    schedule_ran()
+    return result
 
 
 def _written(event: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 from lambdas.make_thumbnail.adapters import build_thumbnailer
 from lambdas.make_thumbnail.decoder import SECONDS
 from lambdas.make_thumbnail.logic import Outcome, sweep
-from lambdas.runtime.observability import begin_invocation, count, count_by, end_invocation, log
+from lambdas.runtime.observability import begin_invocation, count, count_by, end_invocation, log, schedule_ran
 from lambdas.runtime.video_keys import VideoKey
 
 # The sweep begins no picture that it could not end.
@@ -36,6 +36,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if event.get("sweep") is True:
             sweep(_thumbnailer(), each=make, may_go_on=_clock(context))
             count("ThumbnailSweeps")
+            schedule_ran()
         else:
             for key in _written(event):
                 make(key)

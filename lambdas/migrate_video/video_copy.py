@@ -44,7 +44,12 @@ class AlreadyThere:
 
 
 def copy_video(
-    url: str, *, to: ObjectKey, origins: Origins, client: Any, limits: Limits | None = None,
+    url: str,
+    *,
+    to: ObjectKey,
+    origins: Origins,
+    client: Any,
+    limits: Limits | None = None,
     network: Network | None = None,
 ) -> Copied | AlreadyThere:
     """Copy what `url` gives to `to`, in memory that does not grow with it, within `limits`.

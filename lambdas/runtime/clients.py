@@ -65,6 +65,16 @@ def sqs() -> Any:
     return boto3.client("sqs", config=_QUICK)
 
 
+@cache
+def sns() -> Any:
+    return boto3.client("sns", config=_NORMAL)
+
+
+@cache
+def cloudwatch() -> Any:
+    return boto3.client("cloudwatch", config=_NORMAL)
+
+
 def waiting_lambda(seconds: int) -> Any:
     """Lambda, for a call that is waited for at most about this long, and never repeated."""
     within = Config(connect_timeout=1, read_timeout=seconds, retries={"total_max_attempts": 1, "mode": "standard"})

@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 from lambdas.runtime import clients
 from lambdas.runtime.claims import Claims
 from lambdas.runtime.errors import DatabaseUnavailable
-from lambdas.runtime.observability import log
+from lambdas.runtime.observability import count_for_stack, log
 
 Row = dict[str, Any]
 Cursor = psycopg.Cursor[Row]
@@ -128,6 +128,7 @@ class Database:
                 self._abandon(connection)
                 raise
         except psycopg.OperationalError as error:
+            count_for_stack("DatabaseUnreachable")
             raise DatabaseUnavailable from error
 
     def _with_open_transaction(self, opening: str, claims: str) -> Connection:

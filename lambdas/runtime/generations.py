@@ -15,7 +15,10 @@ from uuid import UUID
 from lambdas.runtime.claims import Claims
 from lambdas.runtime.database import Cursor, Database
 from lambdas.runtime.generator import Generation, Stage
-from lambdas.runtime.observability import count, count_by, log, seconds
+from lambdas.runtime.observability import count, count_by, count_for_stack, log, seconds
+
+# What no user caused or can mend: the order did not arrive, or its result was lost.
+OUR_FAILURES = frozenset({"generation_lost", "generator_unavailable", "submission_lost"})
 
 # 'submitting' is open too: the generator may report on a job before we have noted that it took it.
 _OPEN = "status in ('submitting', 'queued', 'processing')"
@@ -82,9 +85,16 @@ def settle(
             queue.send(job_id, request_id)
         case Change.FAILED:
             log().info("generation failed", job_id=str(job_id), code=generation.error_code)
-            count_by("GenerationsFailed", code=str(generation.error_code))
+            count_failed(str(generation.error_code))
             count("CreditsRefunded", recorded.credits)
     return recorded.change
+
+
+def count_failed(code: str) -> None:
+    """Count a failed generation; one that is our fault, or that no user can mend, a second time."""
+    count_by("GenerationsFailed", code=code)
+    if code in OUR_FAILURES:
+        count_for_stack("GenerationsFailedByUs")
 
 
 class PostgresGenerations:
@@ -140,4 +150,3 @@ def refund(cursor: Cursor, user_id: UUID, job_id: UUID, credits_spent: int) -> N
         "insert into public.credit_ledger (user_id, amount, reason, job_id) values (%s, %s, 'refund', %s)",
         (user_id, credits_spent, job_id),
     )
-

@@ -93,6 +93,19 @@ def count_by(name: str, **dimensions: str) -> None:
             metric.add_dimension(name=dimension, value=chosen)
 
 
+def count_for_stack(name: str) -> None:
+    """Count one under `name` for the stack as a whole: one alarm watches it, whichever functions count."""
+    with single_metric(
+        name=name, unit=MetricUnit.Count, value=1, default_dimensions={"stack": _stack()}
+    ):  # written at the end
+        pass
+
+
+def schedule_ran() -> None:
+    """Say that this run by the clock ended well; silence is an alarm."""
+    count("ScheduleRan")
+
+
 def seconds(name: str, value: float) -> None:
     """How long something took, as the metric `name`."""
     _metrics().add_metric(name=name, unit=MetricUnit.Seconds, value=value)

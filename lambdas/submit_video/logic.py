@@ -15,6 +15,7 @@ from uuid import UUID
 
 from lambdas.runtime.claims import Claims
 from lambdas.runtime.errors import ApiError, Conflict, DatabaseUnavailable, Gone, NotFound, Unprocessable
+from lambdas.runtime.generations import count_failed
 from lambdas.runtime.generator import GenerationRefused, SubmissionAmbiguous
 from lambdas.runtime.observability import count, log
 from lambdas.submit_video.pictures import Picture
@@ -170,6 +171,7 @@ class Submissions:
     def _give_back(self, claims: Claims, job_id: UUID, error: ApiError) -> None:
         """Should this fail too, the job stays as it is and the sweep gives the credits back."""
         code = GenerationRefused.code if isinstance(error, GenerationRefused) else "generator_unavailable"
+        count_failed(code)
         try:
             count("CreditsRefunded", self.jobs.refund(claims, job_id, code))
         except DatabaseUnavailable:

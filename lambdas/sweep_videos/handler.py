@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from lambdas.runtime.errors import FunctionError
-from lambdas.runtime.observability import begin_invocation, count, count_by, end_invocation, log, seconds
+from lambdas.runtime.observability import begin_invocation, count, count_by, end_invocation, log, schedule_ran, seconds
 from lambdas.sweep_videos.adapters import Adapters
 from lambdas.sweep_videos.logic import Jobs
 
@@ -38,6 +38,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG
         log().info("videos swept", settled=settled, failed=failed)
         if failed:
             raise SweepFailed(f"failed: {', '.join(failed)}; see the log of this invocation")
+        schedule_ran()
         return {"settled": settled}
     finally:
         end_invocation()

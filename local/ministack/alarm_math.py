@@ -96,7 +96,7 @@ def _call(name: str, arguments: list[Value]) -> Value:
             return None if condition is None else (then if condition else otherwise)
         case "FILL", [found, filling]:
             return filling if found is None else found
-        case ("MAX" | "MIN" | "SUM"), [_, *_]:
+        case (("MAX" | "MIN" | "SUM"), [_, *_]):
             present = [argument for argument in arguments if argument is not None]
             return float(_REDUCE[name](present)) if present else None
     raise UnknownMath(f"{name} with {len(arguments)} arguments is not supported")

@@ -139,9 +139,7 @@ def test_a_proxy_of_the_environment_is_not_asked(
 
 
 @pytest.mark.parametrize("certified", ["other.example", "fal.media", "xv3.fal.media"])
-def test_a_host_that_cannot_prove_its_name_is_not_asked(
-    authority: Authority, storage: Storage, certified: str
-) -> None:
+def test_a_host_that_cannot_prove_its_name_is_not_asked(authority: Authority, storage: Storage, certified: str) -> None:
     with Source(BEHAVIOURS, tls=authority.server(certified)).listening() as source:
         internet = Internet(source, authority)
         with pytest.raises(CopyFailed) as failed:
@@ -173,4 +171,3 @@ def test_the_request_names_the_host_and_asks_for_plain_bytes(copy_from: Copy, in
 def test_there_are_enough_hostile_urls_and_addresses() -> None:
     assert len(set(HOSTILE_URLS)) >= 80
     assert len(set(FORBIDDEN_ADDRESSES)) >= 50
-

@@ -1,0 +1,1 @@
+"""Tells an outside monitor that alarms can be raised and delivered; its silence is the alarm."""

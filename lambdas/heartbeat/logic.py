@@ -1,0 +1,41 @@
+"""What must hold for an alarm to reach somebody (docs/adr/0073-the-way-of-a-page.md)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Way(Protocol):
+    """The way of a page, looked at from outside of it."""
+
+    def alarms(self) -> tuple[int, int]:
+        """How many alarms page, and how many of them may act."""
+        ...
+
+    def subscribers(self) -> tuple[int, int]:
+        """How many subscribers of the page topic are confirmed, and how many are not."""
+        ...
+
+    def undelivered(self) -> int:
+        """How many calls the on-call service did not take."""
+        ...
+
+    def metrics_flow(self) -> bool:
+        """Whether a metric that functions emit every minute arrived lately."""
+        ...
+
+
+def faults(way: Way) -> list[str]:
+    """What is broken, in words of the runbook HEARTBEAT-MISSED; nothing when a page would arrive."""
+    found: list[str] = []
+    alarms, acting = way.alarms()
+    if not alarms or acting < alarms:
+        found.append(f"{acting} of {alarms} paging alarms may act")
+    confirmed, pending = way.subscribers()
+    if not confirmed or pending:
+        found.append(f"{confirmed} subscribers of the page topic are confirmed, {pending} are not")
+    if undelivered := way.undelivered():
+        found.append(f"{undelivered} calls were not taken by the on-call service")
+    if not way.metrics_flow():
+        found.append("no metric arrived within ten minutes")
+    return found

@@ -1,0 +1,183 @@
+"""The alarms of each stack: none without action, runbook and a word about silence; each watches what exists."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.alarm_catalogue import DATABASE_DOWN, catalogue, patience
+from infra.alarm_model import DAY, HOUR, OWN, Alarm, Math, Severity
+from infra.alarms import HIDDEN, watched
+from infra.names import Names
+from local.ministack import alarm_math
+from tests.infra.conftest import TreeOf
+from tests.infra.resource_tree import Registered, stack_config
+
+ROOT = Path(__file__).resolve().parents[2]
+METRIC, COMPOSITE = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:cloudwatch/compositeAlarm:CompositeAlarm"
+CONFIG = stack_config("prod")
+ALARMS = catalogue(watched(Names.of(CONFIG), CONFIG))
+# Emitted by functions that are on their way into this catalogue.
+DAILY = {"StoragePercent", "LedgerImbalance"}
+COUNTERS = {"count", "count_by", "count_for_stack", "seconds", "size"}
+
+
+def acting(up: TreeOf, stack: str) -> list[Registered]:
+    """The alarms that may act: all but those that only measure for another."""
+    made = [*up(stack).of_type(METRIC), *up(stack).of_type(COMPOSITE)]
+    return [alarm for alarm in made if not alarm.name.endswith(HIDDEN)]
+
+
+def test_every_alarm_acts_and_says_when_it_is_over(up: TreeOf, stack: str) -> None:
+    alarms = acting(up, stack)
+    assert len(alarms) == len(ALARMS) - (len(CONFIG.network.zones) - up_gateways(stack))
+    for alarm in alarms:
+        assert alarm.inputs["alarmActions"] == alarm.inputs["okActions"], alarm.name
+        assert len(alarm.inputs["alarmActions"]) == 1, alarm.name
+        assert alarm.inputs.get("actionsEnabled", True), alarm.name
+
+
+def up_gateways(stack: str) -> int:
+    return stack_config(stack).network.nat_gateways
+
+
+def test_a_page_goes_to_the_page_topic_and_nothing_else_does(up: TreeOf, stack: str) -> None:
+    severity = {alarm.name: alarm.severity for alarm in ALARMS}
+    outputs = up(stack).outputs
+    for alarm in acting(up, stack):
+        expected = "page" if severity.get(alarm.name, Severity.NOTIFY) is Severity.PAGE else "notify"
+        assert alarm.inputs["alarmActions"] == [outputs[f"{expected}_topic_arn"]], alarm.name
+
+
+def test_every_alarm_names_its_runbook(up: TreeOf, stack: str) -> None:
+    for alarm in acting(up, stack):
+        name = re.search(r"Runbook: https://\S+/(\S+)\.md$", alarm.inputs["alarmDescription"])
+        assert name, alarm.name
+        assert alarm.name.startswith(name[1])
+        assert (ROOT / "docs" / "runbooks" / f"{name[1]}.md").is_file()
+
+
+def test_every_alarm_says_what_silence_means(up: TreeOf, stack: str) -> None:
+    for alarm in up(stack).of_type(METRIC):
+        assert alarm.inputs["treatMissingData"] in ("breaching", "notBreaching"), alarm.name
+
+
+@pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
+def test_an_alarm_gives_its_reasons(alarm: Alarm) -> None:
+    assert (alarm.at_least is None) is not (alarm.below is None)
+    assert alarm.symptom.endswith(".")
+    assert alarm.because.endswith(".")
+    assert alarm.missing.because
+
+
+@pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
+def test_windows_are_such_as_cloudwatch_takes(alarm: Alarm) -> None:
+    window = alarm.window
+    assert window.seconds % 60 == 0
+    assert window.seconds * window.periods <= (7 * DAY if window.seconds >= HOUR else DAY)
+    assert (window.datapoints or 1) <= window.periods
+
+
+def test_a_metric_of_once_a_day_is_looked_at_by_the_day() -> None:
+    daily = [alarm for alarm in ALARMS if {metric.name for metric in alarm.metrics()} & DAILY]
+    assert len(daily) == 3
+    assert {alarm.window.seconds for alarm in daily} == {DAY}
+    assert patience("rate(1 day)").seconds == patience("cron(0 3 * * ? *)").seconds == DAY
+
+
+@pytest.mark.parametrize(
+    ("rate", "silence"), [("rate(1 minute)", 900), ("rate(15 minutes)", 2700), ("rate(1 hour)", 10800)]
+)
+def test_a_schedule_may_miss_two_runs_and_not_three(rate: str, silence: int) -> None:
+    window = patience(rate)
+    assert window.seconds * window.periods == silence
+
+
+def test_each_metric_of_ours_is_one_that_functions_emit() -> None:
+    emitted = emitted_names()
+    for alarm in ALARMS:
+        for metric in alarm.metrics():
+            if metric.namespace == OWN:
+                assert metric.name in emitted | DAILY, f"{alarm.id}: {metric.name}"
+
+
+def emitted_names() -> set[str]:
+    """First arguments of the counting calls in lambdas/, and error classes whose name is counted."""
+    found: set[str] = set()
+    for path in (ROOT / "lambdas").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in COUNTERS:
+                first = node.args[0]
+                if isinstance(first, ast.Constant):
+                    found.add(str(first.value))
+            elif isinstance(node, ast.ClassDef):
+                found.add(node.name)
+    return found
+
+
+@pytest.mark.parametrize("alarm", [alarm for alarm in ALARMS if isinstance(alarm.watch, Math)], ids=lambda a: a.id)
+def test_the_laptop_can_compute_each_expression_and_silence_never_breaches(alarm: Alarm) -> None:
+    assert isinstance(alarm.watch, Math)
+    assert len(alarm.watch.metrics) <= 10  # CloudWatch's limit
+    assert alarm_math.evaluate(alarm.watch.expression, dict.fromkeys(alarm.watch.metrics, 1_000_000.0)) is not None
+    silence = alarm_math.evaluate(alarm.watch.expression, dict.fromkeys(alarm.watch.metrics, None))
+    assert silence is None or silence < alarm.threshold
+
+
+@pytest.mark.parametrize(
+    ("errors", "calls", "pages"), [(4, 4, False), (5, 60, True), (5, 100, False), (72, 1000, True), (71, 1000, False)]
+)
+def test_few_calls_do_not_make_a_rate(errors: float, calls: float, pages: bool) -> None:
+    fast = next(alarm for alarm in ALARMS if alarm.id == "API-ERRORS-FAST")
+    assert isinstance(fast.watch, Math)
+    value = alarm_math.evaluate(fast.watch.expression, {"errors": errors, "calls": calls})
+    assert (value is not None and value >= fast.threshold) is pages
+
+
+def test_what_the_database_causes_keeps_quiet_while_its_own_alarm_is_on(up: TreeOf, stack: str) -> None:
+    cause = f"rendio-{stack}-{DATABASE_DOWN}"
+    composites = up(stack).of_type(COMPOSITE)
+    assert {"API-ERRORS-FAST", "MIGRATION-STALLED", "FUNCTIONS-FAILING"} <= {alarm.name for alarm in composites}
+    for alarm in composites:
+        assert alarm.inputs["alarmRule"] == f'ALARM("rendio-{stack}-{alarm.name}-{HIDDEN}") AND NOT ALARM("{cause}")'
+        assert up(stack).one(METRIC, f"{alarm.name}-{HIDDEN}").inputs.get("alarmActions") is None
+
+
+def test_a_cause_outlasts_what_it_hides() -> None:
+    """Else each of them would page when the cause is over and its own window is not."""
+    cause = next(alarm for alarm in ALARMS if alarm.id == DATABASE_DOWN)
+    held = cause.window.seconds * (cause.window.periods - (cause.window.datapoints or 0) + 1)
+    for alarm in ALARMS:
+        if alarm.hidden_by == DATABASE_DOWN and alarm.severity is Severity.PAGE:
+            needed = alarm.window.datapoints or alarm.window.periods
+            assert alarm.window.seconds * (alarm.window.periods - needed + 1) <= held, alarm.id
+
+
+def test_names_are_unique(up: TreeOf, stack: str) -> None:
+    names = [alarm.name for alarm in ALARMS]
+    assert len(set(names)) == len(names)
+
+
+def test_the_dashboard_shows_every_alarm_and_every_page_as_a_graph(up: TreeOf, stack: str) -> None:
+    dashboard = up(stack).of_type("aws:cloudwatch/dashboard:Dashboard")[0]
+    widgets: list[dict[str, Any]] = json.loads(dashboard.inputs["dashboardBody"])["widgets"]
+    assert len(widgets[0]["properties"]["alarms"]) == len(acting(up, stack))
+    titles = {widget["properties"].get("title") for widget in widgets}
+    assert {alarm.name for alarm in ALARMS if alarm.severity is Severity.PAGE} <= titles
+    headings = [widget["properties"]["markdown"] for widget in widgets if widget["type"] == "text"]
+    assert headings == ["## Users", "## Saturation", "## Cost and access"]
+
+
+def test_pages_take_a_way_of_their_own(up: TreeOf, stack: str) -> None:
+    """By a function, so that the on-call service's address stays out of the state; dead letters behind it."""
+    tree = up(stack)
+    subscription = tree.one("aws:sns/topicSubscription:TopicSubscription", "page-on-call").inputs
+    assert subscription["protocol"] == "lambda"
+    assert subscription["topic"] == tree.outputs["page_topic_arn"]
+    for function in ("page-on-call", "heartbeat"):
+        assert "vpcConfig" not in tree.one("aws:lambda/function:Function", function).inputs

@@ -1,0 +1,81 @@
+"""What is told to the on-call service, and when the heartbeat keeps silent."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+
+import pytest
+
+from lambdas.heartbeat.logic import faults
+from lambdas.page_on_call.logic import NotAnAlarm, call_of
+
+MESSAGE = {
+    "AlarmName": "rendio-local-MIGRATION-STALLED",
+    "AlarmDescription": "Videos wait.\nRunbook: https://example.org/runbooks/MIGRATION-STALLED.md",
+    "NewStateValue": "ALARM",
+    "NewStateReason": "Threshold Crossed",
+}
+
+
+def test_an_alarm_is_a_call_with_its_symptom_and_its_runbook() -> None:
+    event = call_of(json.dumps(MESSAGE)).as_event("key")
+    assert event["event_action"] == "trigger"
+    assert event["routing_key"] == "key"
+    assert event["payload"]["summary"] == "rendio-local-MIGRATION-STALLED: Videos wait."
+    assert event["links"] == [{"href": "https://example.org/runbooks/MIGRATION-STALLED.md", "text": "Runbook"}]
+
+
+def test_its_end_resolves_the_same_incident() -> None:
+    began, ended = (call_of(json.dumps(MESSAGE | {"NewStateValue": state})) for state in ("ALARM", "OK"))
+    assert (began.action, ended.action) == ("trigger", "resolve")
+    assert began.as_event(None)["dedup_key"] == ended.as_event(None)["dedup_key"]
+    assert "routing_key" not in began.as_event(None)
+
+
+@pytest.mark.parametrize("message", ["", "[]", "{}", '{"AlarmName": "x"}'])
+def test_what_no_alarm_wrote_is_refused(message: str) -> None:
+    with pytest.raises(NotAnAlarm):
+        call_of(message)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A way on which a page arrives."""
+
+    alarming: tuple[int, int] = (12, 12)
+    subscribed: tuple[int, int] = (1, 0)
+    kept: int = 0
+    flowing: bool = True
+
+    def alarms(self) -> tuple[int, int]:
+        return self.alarming
+
+    def subscribers(self) -> tuple[int, int]:
+        return self.subscribed
+
+    def undelivered(self) -> int:
+        return self.kept
+
+    def metrics_flow(self) -> bool:
+        return self.flowing
+
+
+def test_a_sound_way_has_no_faults() -> None:
+    assert faults(Sound()) == []
+
+
+@pytest.mark.parametrize(
+    ("broken", "word"),
+    [
+        ({"alarming": (12, 11)}, "11 of 12"),
+        ({"alarming": (0, 0)}, "0 of 0"),
+        ({"subscribed": (0, 0)}, "0 subscribers"),
+        ({"subscribed": (1, 1)}, "1 are not"),
+        ({"kept": 2}, "2 calls"),
+        ({"flowing": False}, "no metric"),
+    ],
+)
+def test_each_break_is_named(broken: dict[str, object], word: str) -> None:
+    (fault,) = faults(replace(Sound(), **broken))  # type: ignore[arg-type]  # one field of each case
+    assert word in fault
