@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from local import canary, checks, environment, logs, operations, report, scope
+from local import canary, checks, environment, insights, logs, operations, report, scope
 from local.backfill import FUNCTION, Backfill
 from local.cloud import Cloud
 from local.errors import Interrupted, LocalError
@@ -123,6 +123,18 @@ def backfill(
         asking.preview()
     else:
         asking.run()
+
+
+@app.command(name="insights")
+def ask_logs(
+    name: Annotated[str, typer.Argument(help="A saved query: request, job, user, failures, migrations…")],
+    identifier: Annotated[str, typer.Option("--id", help="The id that the query looks for.")] = "",
+    stack: Annotated[str, typer.Option(help="local, or a stack on AWS, with this shell's credentials.")] = STACK,
+    hours: Annotated[int, typer.Option(min=1, max=24 * 90, help="How far back.")] = 24,
+) -> None:
+    """Ask the logs of all functions at once: follow a request, a job, a user; see failures."""
+    rows = insights.ask(operations.client(stack, "logs"), stack, name, identifier=identifier, hours=hours)
+    insights.show(rows, report.console())
 
 
 @app.command(context_settings=PASS_ON)

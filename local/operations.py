@@ -30,11 +30,11 @@ def function(stack: str, name: str) -> Invoke:
         Refused: the shell's credentials are another account's.
         LocalError: there is no such stack, or the function cannot be called, or it failed.
     """
-    client, full_name = _client(stack), f"rendio-{stack}-{name}"
+    functions, full_name = client(stack, "lambda"), f"rendio-{stack}-{name}"
 
     def invoke(payload: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            answer = client.invoke(FunctionName=full_name, Payload=json.dumps(dict(payload)).encode())
+            answer = functions.invoke(FunctionName=full_name, Payload=json.dumps(dict(payload)).encode())
             content = json.loads(answer["Payload"].read())
         except (BotoCoreError, ClientError, ValueError) as error:
             raise LocalError(
@@ -48,11 +48,17 @@ def function(stack: str, name: str) -> Invoke:
     return invoke
 
 
-def _client(stack: str) -> Any:
+def client(stack: str, service: str) -> Any:
+    """A client of `service` for `stack`, as whoever runs this.
+
+    Raises:
+        Refused: the shell's credentials are another account's.
+        LocalError: there is no such stack.
+    """
     if stack == STACK:
         cloud = Cloud(State.default())
         cloud.outputs()  # says so when nothing is deployed
-        return cloud.admin_credentials.client("lambda", cloud.url, read_timeout=READ_SECONDS)
+        return cloud.admin_credentials.client(service, cloud.url, read_timeout=READ_SECONDS)
     file = REPOSITORY / f"Pulumi.{stack}.yaml"
     if not stack.isidentifier() or not file.exists():
         raise LocalError(f"There is no stack {stack!r}.", fix="Name one that has a Pulumi.<stack>.yaml here.")
@@ -60,7 +66,7 @@ def _client(stack: str) -> Any:
     session = boto3.Session(region_name=config["aws:region"])
     _require_account(session, stack, [str(account) for account in config["aws:allowedAccountIds"]])
     patient = Config(read_timeout=READ_SECONDS, connect_timeout=5, retries={"total_max_attempts": 1})
-    return session.client("lambda", config=patient)
+    return session.client(service, config=patient)
 
 
 def _require_account(session: boto3.Session, stack: str, allowed: list[str]) -> None:
