@@ -29,7 +29,7 @@ from infra.functions import Functions, Packages
 from infra.names import FunctionId, Names
 from infra.network import Network
 from infra.object_events import ObjectEvents, image_uploads, migrated_videos
-from infra.on_call import OnCall
+from infra.on_call import OnCall, Pager
 from infra.outputs import stack_outputs
 from infra.packaging import ZipPackages
 from infra.schedules import Schedules
@@ -57,6 +57,7 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
     video_migrations = VideoMigrationQueue(
         "video-migration-queue", names=names, config=config.video_migration, documents=documents
     )
+    on_call = OnCall("on-call", names=names, config=config.on_call, documents=documents)
     functions = Functions(
         "functions",
         names=names,
@@ -70,6 +71,7 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
         secrets=secrets,
         api_url=api.url,
         video_migrations=video_migrations,
+        on_call=on_call.ready,
     )
     AccessModel(
         "access-model",
@@ -110,13 +112,7 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
         function=functions[FunctionId.MAKE_THUMBNAIL],
     )
     Schedules("schedules", names=names, documents=documents, functions=functions)
-    on_call = OnCall(
-        "on-call",
-        names=names,
-        config=config.on_call,
-        documents=documents,
-        page_on_call=functions[FunctionId.PAGE_ON_CALL],
-    )
+    Pager("pager", on_call=on_call, page_on_call=functions[FunctionId.PAGE_ON_CALL])
     generated = {"api": api.id, **{f"nat-{zone}": nat for zone, nat in network.nat_gateway_ids.items()}}
     alarms = Alarms(
         "alarms",

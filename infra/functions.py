@@ -129,6 +129,7 @@ class Functions(pulumi.ComponentResource):
         secrets: Secrets,
         api_url: pulumi.Output[str],
         video_migrations: VideoMigrationQueue,
+        on_call: list[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("rendio:functions:Functions", resource_name, None, opts)
@@ -159,7 +160,7 @@ class Functions(pulumi.ComponentResource):
             FunctionId.CLEAN_IDENTITIES: [*storage.images.ready, *storage.videos.ready],
             FunctionId.MONITOR_STORAGE: [*storage.images.ready, *storage.videos.ready],
             FunctionId.PAGE_ON_CALL: secrets.ready,
-            FunctionId.HEARTBEAT: secrets.ready,
+            FunctionId.HEARTBEAT: [*secrets.ready, *on_call],
             FunctionId.ACCESS_DRIFT: [*storage.images.ready, *storage.videos.ready],
         }
         self._functions: dict[FunctionId, Function] = {}

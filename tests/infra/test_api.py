@@ -111,6 +111,7 @@ def test_outputs_keep_their_names(up: TreeOf, stack: str) -> None:
     assert set(outputs) == {
         "api_url", "images_bucket", "videos_bucket", "session_issuer", "database_endpoint", "database_name",
         "video_migration_queue_url", "video_migration_dlq_url", "page_topic_arn", "notify_topic_arn",
+        "dashboard_url",
     }  # fmt: skip
     assert outputs["session_issuer"] == outputs["api_url"]
     assert outputs["database_name"] == "rendio"

@@ -37,6 +37,12 @@ WITHOUT_A_PLACE = {
     "aws:secretsmanager/secret:Secret: recoveryWindowInDays",
 }
 
+# A map and a flattened structure here, lists and a structure of structures there.
+OF_ALARMS = (
+    "aws:cloudwatch/metricAlarm:MetricAlarm: dimensions.",
+    "aws:cloudwatch/metricAlarm:MetricAlarm: metricQueries.metric.",
+)
+
 
 def findings(template: Template) -> list[str]:
     found = lint(json.dumps(template), config=ManualArgs(regions=[REGION]))
@@ -53,7 +59,7 @@ def test_cfn_lint_finds_nothing(up: TreeOf, stack_name: str) -> None:
 @pytest.mark.parametrize("stack_name", ["dev", "prod"])
 def test_every_property_is_linted_but_those_that_cloudformation_lacks(up: TreeOf, stack_name: str) -> None:
     _, left_out = template_of(up(stack_name))
-    assert set(left_out) <= WITHOUT_A_PLACE
+    assert {entry for entry in left_out if not entry.startswith(OF_ALARMS)} <= WITHOUT_A_PLACE
 
 
 Properties = dict[str, Any]

@@ -129,6 +129,8 @@ def test_secrets_are_read_by_those_who_need_them_alone() -> None:
         FunctionId.VIEW_VIDEO: ["rendio/dev/fal-??????"],
         FunctionId.FAL_WEBHOOK: ["rendio/dev/fal-??????"],
         FunctionId.SWEEP_VIDEOS: ["rendio/dev/fal-??????"],
+        FunctionId.PAGE_ON_CALL: ["rendio/dev/pager-??????"],
+        FunctionId.HEARTBEAT: ["rendio/dev/heartbeat-??????"],
     }
 
 
