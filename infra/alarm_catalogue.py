@@ -177,14 +177,14 @@ def _money_and_access() -> tuple[Alarm, ...]:
         Alarm(
             "STORAGE-FULL", PAGE,
             symptom="Storage is at 95 % of its budget: soon every video costs what nobody agreed to.",
-            watch=storage, at_least=95, window=Window(DAY),
+            watch=storage, at_least=95, window=Window(HOUR),
             because="The plan's number (M12). Growth is some percent a day, so a day or two are left.",
             missing=storage_missing,
         ),
         Alarm(
             "STORAGE-FILLING", NOTIFY,
             symptom="Storage is at 80 % of its budget.",
-            watch=storage, at_least=80, window=Window(DAY),
+            watch=storage, at_least=80, window=Window(HOUR),
             because="The plan's number (M12): weeks are left to clean up or to buy.",
             missing=storage_missing,
         ),
@@ -227,12 +227,17 @@ def _money_and_access() -> tuple[Alarm, ...]:
     )  # fmt: skip
 
 
+# Its function runs by another schedule too, so its own report tells.
+_REPORTS = {"reconcile-storage": "LedgerImbalance"}
+
+
 def _runs(watched: Watched) -> tuple[Alarm, ...]:
     return tuple(
         Alarm(
             "SCHEDULE-DID-NOT-RUN", NOTIFY, instance=name,
             symptom=f"The scheduled run {name} has not ended well for a while; what it cares for is left undone.",
-            watch=own("ScheduleRan", "Sum", service=service), below=1, window=patience(rate),
+            watch=own(_REPORTS.get(name, "ScheduleRan"), "SampleCount", service=service),
+            below=1, window=patience(rate),
             because="Each run may fail once and be late once; what depends on it within minutes has an alarm "
             "of its own.",
             missing=silent("a run that ends well reports, so silence is the fault itself"),
