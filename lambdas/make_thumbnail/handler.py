@@ -1,11 +1,12 @@
 """The videos bucket's events (s3:ObjectCreated:* under videos/), and `{"sweep": true}` from the schedule.
 
-An event may come before the video's row is settled, twice, or never: the sweep makes up for all of it, so a failure
-here is logged and counted, and no event is repeated for it.
+An event may come before the video's row is settled: then it is waited for a little, and left to Lambda's own repetition
+after that. It may come twice, or never: the sweep makes up for that, as for a failure, which is logged and counted.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
@@ -14,11 +15,21 @@ from urllib.parse import unquote_plus
 from lambdas.make_thumbnail.adapters import build_thumbnailer
 from lambdas.make_thumbnail.decoder import SECONDS
 from lambdas.make_thumbnail.logic import Outcome, sweep
+from lambdas.runtime.errors import FunctionError
 from lambdas.runtime.observability import begin_invocation, count, count_by, end_invocation, log, schedule_ran
 from lambdas.runtime.video_keys import VideoKey
 
 # The sweep begins no picture that it could not end.
 _LAST_SECONDS = SECONDS + 15
+
+# The worker settles the row right after it stored the video, so an event is early by moments.
+SETTLED_WITHIN_SECONDS = 10.0
+_ASK_AGAIN_SECONDS = 0.2
+
+
+class VideoNotSettled(FunctionError):
+    """The row of a stored video does not speak of it yet; Lambda repeats the event a minute later."""
+
 
 _thumbnailer = cache(build_thumbnailer)
 
@@ -28,9 +39,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     begin_invocation(request_id=lambda_request_id, lambda_request_id=lambda_request_id)
     outcomes: dict[str, int] = {}
 
-    def make(key: VideoKey) -> None:
+    def make(key: VideoKey) -> str:
         outcome = _make(key)
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
+        return outcome
 
     try:
         if event.get("sweep") is True:
@@ -39,10 +51,23 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
             schedule_ran()
         else:
             for key in _written(event):
-                make(key)
+                _await_row(key, make)
         return {"outcomes": outcomes}
     finally:
         end_invocation()
+
+
+def _await_row(key: VideoKey, make: Callable[[VideoKey], str]) -> None:
+    """Make a thumbnail once the video's row is settled.
+
+    Raises:
+        VideoNotSettled: it is not in time.
+    """
+    ends = time.monotonic() + SETTLED_WITHIN_SECONDS
+    while make(key) == Outcome.TOO_EARLY:
+        if time.monotonic() >= ends:
+            raise VideoNotSettled(f"the row of video job {key.job_id} is not settled; the event comes again")
+        time.sleep(_ASK_AGAIN_SECONDS)
 
 
 def _make(key: VideoKey) -> str:

@@ -24,6 +24,15 @@ class PostgresJobs:
             )
             return done.rowcount == 1
 
+    def awaits_video(self, key: VideoKey) -> bool:
+        """True while the job's row does not say that its video is in own storage."""
+        with self._database.transaction() as cursor:
+            found = cursor.execute(
+                "select from public.video_jobs where id = %s and object_key is null and deleted_at is null",
+                (key.job_id,),
+            )
+            return found.rowcount == 1
+
     def made(self, key: VideoKey, size: int) -> bool:
         """Record the thumbnail of `size` bytes; False when the video was deleted meanwhile. Another
         run's is as good."""

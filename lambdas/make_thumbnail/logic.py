@@ -25,13 +25,15 @@ class Outcome(StrEnum):
     """What came of one video."""
 
     MADE = "made"
-    NOTHING_TO_DO = "nothing_to_do"  # not migrated yet, deleted, has its thumbnail, or had its attempts
+    TOO_EARLY = "too_early"  # the event overtook the row, which does not yet say that the video is there
+    NOTHING_TO_DO = "nothing_to_do"  # deleted, has its thumbnail, or had its attempts
     NO_PICTURE = "no_picture"
     GONE = "gone"  # no such object, or its row was deleted meanwhile
 
 
 class Jobs(Protocol):
     def begin(self, key: VideoKey) -> bool: ...
+    def awaits_video(self, key: VideoKey) -> bool: ...
     def made(self, key: VideoKey, size: int) -> bool: ...
     def without_thumbnail(self, migrated_before: timedelta, *, limit: int) -> list[VideoKey]: ...
 
@@ -57,7 +59,7 @@ class Thumbnailer:
             Exception: storage or database failed. The attempt counts; the sweep makes the next.
         """
         if not self.jobs.begin(key):
-            return Outcome.NOTHING_TO_DO
+            return Outcome.TOO_EARLY if self.jobs.awaits_video(key) else Outcome.NOTHING_TO_DO
         with self.videos.beginning(key) as file:
             if file is None:
                 return Outcome.GONE
@@ -74,7 +76,7 @@ class Thumbnailer:
 def sweep(
     thumbnailer: Thumbnailer,
     *,
-    each: Callable[[VideoKey], None],
+    each: Callable[[VideoKey], object],
     may_go_on: Callable[[], bool],
     batch: int = 100,
 ) -> None:

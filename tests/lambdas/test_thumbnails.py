@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ import av
 import pytest
 from PIL import Image, ImageStat
 
-from lambdas.make_thumbnail import frame
+from lambdas.make_thumbnail import frame, handler
 from lambdas.make_thumbnail.decoder import picture
+from lambdas.make_thumbnail.logic import Outcome
 from lambdas.make_thumbnail.videos import HEAD_BYTES
+from lambdas.runtime.video_keys import VideoKey
 from local.standins.fal.videos import Videos
 from tests.lambdas.video_world import REPOSITORY, VideoWorld, Worker
 from tests.unit.lambdas.pictures import encoded
@@ -111,13 +114,39 @@ def with_index_at_end(folder: Path, filling: int) -> bytes:
 
 
 @pytest.mark.plan("N1")
-def test_events_come_twice_early_or_of_strange_objects(world: VideoWorld, thumbnails: Worker, tmp_path: Path) -> None:
+def test_events_come_twice_or_of_strange_objects(world: VideoWorld, thumbnails: Worker, tmp_path: Path) -> None:
     key = stored(world, video(tmp_path).read_bytes())
-    early = str(world.finished_job().key)
     assert outcomes(thumbnails, event(key, key)) == {"made": 1, "nothing_to_do": 1}
-    assert outcomes(thumbnails, event(early, "videos/readme.txt", "videos/a/b.mp4")) == {"nothing_to_do": 1}
-    assert row_of(world, early)["thumbnail_attempts"] == 0, "not migrated yet is no attempt"
+    assert outcomes(thumbnails, event("videos/readme.txt", "videos/a/b.mp4")) == {}
     assert outcomes(thumbnails, {"Service": "Amazon S3", "Event": "s3:TestEvent"}) == {}
+
+
+@pytest.mark.plan("N1")
+def test_an_event_that_overtakes_the_row_waits_for_it(world: VideoWorld, thumbnails: Worker, tmp_path: Path) -> None:
+    job = world.finished_job()
+    key = str(job.key)
+    world.s3.put_object(Bucket=world.bucket, Key=key, Body=video(tmp_path).read_bytes())
+    with ThreadPoolExecutor(1) as pool:
+        told = pool.submit(outcomes, thumbnails, event(key))
+        with pytest.raises(TimeoutError):
+            told.result(timeout=1)
+        settled = "migration_status = 'migrated', object_key = '{}', bytes = 1, sha256 = '\\x00', migrated_at = now()"
+        world.change(job.id, settled.format(key))
+        assert told.result()["made"] == 1
+    assert row_of(world, key)["thumbnail_attempts"] == 1, "too early was no attempt"
+
+
+@pytest.mark.plan("N1")
+def test_an_event_whose_row_is_never_settled_is_left_to_its_repetition(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Early:
+        def make(self, _key: VideoKey) -> Outcome:
+            return Outcome.TOO_EARLY
+
+    monkeypatch.setattr(handler, "_thumbnailer", Early)
+    monkeypatch.setattr(handler, "SETTLED_WITHIN_SECONDS", 0.0)
+    key = f"videos/{uuid.uuid4()}/{uuid.uuid4()}.mp4"
+    with pytest.raises(handler.VideoNotSettled, match="the event comes again"):
+        handler.handler(event(key), None)
 
 
 @pytest.mark.plan("N1")

@@ -104,7 +104,6 @@ class Deployed:
         job_id, content = str(uuid.uuid4()), uuid.uuid4().bytes * 64
         key = f"videos/{phone.auth_user_id}/{job_id}.mp4"
         # Put without an event: it is no video that a thumbnail could be made of.
-        self.root("s3").put_object(Bucket=self.videos_bucket, Key=key, Body=content, ContentType="video/mp4")
         self.query(
             "insert into public.video_jobs (id, user_id, model, credits, credits_left, request_digest, status,"
             " finished_at, video_url, migration_status, migrated_at, object_key, bytes, sha256, thumbnail_attempts)"
@@ -113,6 +112,7 @@ class Deployed:
             job_id, phone.session["user_id"], f"s3://{self.videos_bucket}/{key}", key, len(content),
             hashlib.sha256(content).digest(),
         )  # fmt: skip
+        self.root("s3").put_object(Bucket=self.videos_bucket, Key=key, Body=content, ContentType="video/mp4")
         return job_id, content
 
     def apple_faults(self, *faults: dict[str, Any]) -> None:
