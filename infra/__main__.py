@@ -26,6 +26,7 @@ from infra.config import Config, load_config
 from infra.dashboard import Dashboard
 from infra.database import AccessModel, Database
 from infra.functions import Functions, Packages
+from infra.log_queries import LogQueries
 from infra.names import FunctionId, Names
 from infra.network import Network
 from infra.object_events import ObjectEvents, image_uploads, migrated_videos
@@ -121,6 +122,7 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
         topics={Severity.PAGE: on_call.page_topic_arn, Severity.NOTIFY: on_call.notify_topic_arn},
         generated=generated,
     )
+    LogQueries("log-queries", names=names)
     dashboard = Dashboard("dashboard", names=names, alarms=alarms.all, generated=generated)
 
     return stack_outputs(

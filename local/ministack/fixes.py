@@ -10,6 +10,7 @@ from local.ministack import (
     function_credentials,
     functions,
     kms_conditions,
+    log_insights,
     policy_variables,
     principal_arn,
     rds_connect,
@@ -30,6 +31,7 @@ ALL = (
     function_credentials,
     alarms,
     aws_metrics,
+    log_insights,
     schedules,
     snapshots,
 )

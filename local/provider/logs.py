@@ -93,4 +93,42 @@ def _found(logs: Any, name: str) -> dict[str, Any] | None:
     return next((group for page in pages for group in page["logGroups"] if group["logGroupName"] == name), None)
 
 
-RESOURCES: tuple[Resource, ...] = (LogGroup(),)
+class QueryDefinition(Resource):
+    """A saved query of Logs Insights. AWS gives it an id; its name need not be its own, so ours finds a leftover."""
+
+    resource_type = "aws:cloudwatch/queryDefinition:QueryDefinition"
+    twin = Twin("AWS::Logs::QueryDefinition")
+    handles = frozenset({"name", "queryString", "logGroupNames"})
+    autoname = Autoname()
+
+    def create(self, call: Call, inputs: Inputs) -> str:
+        made = call.client("logs").put_query_definition(**self._wanted(inputs))
+        return str(made["queryDefinitionId"])
+
+    def read(self, call: Call, identifier: str, known: Inputs) -> Observed:
+        for found in _definitions(call, ""):
+            if found["queryDefinitionId"] == identifier:
+                return {"queryDefinitionId": identifier, **{name: found.get(name) for name in self.handles}}
+        raise Gone(f"There is no query definition {identifier}.")
+
+    def update(self, call: Call, identifier: str, old: Inputs, new: Inputs) -> None:
+        with gone_if_missing():
+            call.client("logs").put_query_definition(queryDefinitionId=identifier, **self._wanted(new))
+
+    def delete(self, call: Call, identifier: str, known: Inputs) -> None:
+        with ignore_missing():
+            call.client("logs").delete_query_definition(queryDefinitionId=identifier)
+
+    def find(self, call: Call, inputs: Inputs) -> str | None:
+        named = [found for found in _definitions(call, str(inputs["name"])) if found["name"] == inputs["name"]]
+        return str(named[0]["queryDefinitionId"]) if named else None
+
+    def _wanted(self, inputs: Inputs) -> dict[str, Any]:
+        return {name: inputs[name] for name in sorted(self.handles) if inputs.get(name) is not None}
+
+
+def _definitions(call: Call, prefix: str) -> list[dict[str, Any]]:
+    return list(call.client("logs").describe_query_definitions(queryDefinitionNamePrefix=prefix)["queryDefinitions"])
+
+
+RESOURCES: tuple[Resource, ...] = (LogGroup(), QueryDefinition())

@@ -170,8 +170,8 @@ def test_that_rule_would_notice_a_missing_dependency(up: TreeOf) -> None:
     assert function.inputs["environment"]["variables"]["USER_STORAGE_ROLE_ARN"] in names
 
 
-# An alarm watches what it names, and needs none of it.
-_DOCUMENTS = ("policy", "assumeRolePolicy", "tags", "dimensions", "metricQueries")
+# An alarm or a query looks at what it names, and needs none of it.
+_DOCUMENTS = ("policy", "assumeRolePolicy", "tags", "dimensions", "metricQueries", "logGroupNames")
 
 
 def physical_names(tree: Tree) -> Iterator[tuple[str, Registered]]:

@@ -15,6 +15,12 @@ COMPUTE: dict[str, Case] = {
         {"retentionInDays": 14, **CHANGED_TAGS},
         {"name": "/aws/lambda/rendio-local-other"},
     ),
+    "query-definition": Case(
+        "aws:cloudwatch/queryDefinition:QueryDefinition",
+        lambda _: {"name": "rendio-local/case", "queryString": "fields @message", "logGroupNames": ["/aws/lambda/a"]},
+        {"queryString": "fields @timestamp"},
+        None,
+    ),
     "function": Case(
         "aws:lambda/function:Function",
         lambda w: {
