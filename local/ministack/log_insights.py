@@ -1,8 +1,8 @@
 """CloudWatch Logs Insights: saved queries are kept, and a filter on fields of JSON lines filters.
 
-MiniStack keeps no query definitions, and passes over a filter it does not know, so that a query for one request answers
 MiniStack keeps no query definitions, and passes over a filter it does not know: a query for one request answers with
 every line there is. Sources: API reference of PutQueryDefinition; CloudWatch Logs User Guide, "filter". Known here:
+`=`, `!=` and `in` on fields, joined by `and` and `or` without brackets; `stats` stays MiniStack's, which has none.
 """
 
 from __future__ import annotations
@@ -82,8 +82,9 @@ def _put(data: Record) -> Any:
     identifier = data.get("queryDefinitionId") or str(uuid.uuid4())
     if data.get("queryDefinitionId") and identifier not in _definitions:
         return error_response_json("ResourceNotFoundException", "The query definition does not exist.", 400)
-    kept = {name: data[name] for name in ("name", "queryString", "logGroupNames") if name in data}
-    _definitions[identifier] = {"queryDefinitionId": identifier, **kept}
+    kept: Record = {name: data[name] for name in ("name", "queryString", "logGroupNames") if name in data}
+    definition: Record = {"queryDefinitionId": identifier, **kept}
+    _definitions[identifier] = definition
     return json_response({"queryDefinitionId": identifier})
 
 

@@ -128,7 +128,8 @@ class QueryDefinition(Resource):
 
 
 def _definitions(call: Call, prefix: str) -> list[dict[str, Any]]:
-    return list(call.client("logs").describe_query_definitions(queryDefinitionNamePrefix=prefix)["queryDefinitions"])
+    asked = given(queryDefinitionNamePrefix=prefix or None)
+    return list(call.client("logs").describe_query_definitions(**asked)["queryDefinitions"])
 
 
 RESOURCES: tuple[Resource, ...] = (LogGroup(), QueryDefinition())

@@ -19,7 +19,7 @@ COMPUTE: dict[str, Case] = {
         "aws:cloudwatch/queryDefinition:QueryDefinition",
         lambda _: {"name": "rendio-local/case", "queryString": "fields @message", "logGroupNames": ["/aws/lambda/a"]},
         {"queryString": "fields @timestamp"},
-        None,
+        {},
     ),
     "function": Case(
         "aws:lambda/function:Function",
