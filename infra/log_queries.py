@@ -29,12 +29,12 @@ class LogQuery:
 LOG_QUERIES = (
     LogQuery(
         "request",
-        "Follows one request from the API's call through queue and worker to the stored video",
-        f'{_FOLLOW} | filter request_id = "$id" or order_request_id = "$id" | sort @timestamp asc | limit 200',
+        "Follows one request of the API through what it set going; an order's whole way is query `job`",
+        f'{_FOLLOW} | filter request_id = "$id" | sort @timestamp asc | limit 200',
     ),
     LogQuery(
         "job",
-        "Everything about one video job",
+        "Follows one video job from its order through generator, queue and worker to the stored video",
         f'{_FOLLOW} | filter job_id = "$id" | sort @timestamp asc | limit 500',
     ),
     LogQuery(

@@ -18,8 +18,8 @@ OLDEST_CALL_SECONDS = 3600
 class OnCall(pulumi.ComponentResource):
     """Two topics by severity, and a queue for the calls that the on-call service did not take.
 
-    An e-mail subscription does nothing until its recipient confirms it; on the page topic the heartbeat tells of one that
-    waits, within minutes of an `up`.
+    An e-mail subscription does nothing until its recipient confirms it; on the page topic, the heartbeat tells of one
+    that waits within minutes of an `up`.
     """
 
     page_topic_arn: pulumi.Output[str]
