@@ -18,10 +18,10 @@ OWN_ROW = "create policy users_select_own on public.users\n  for select to authe
 OWN_ROW_WHOLE = re.compile(re.escape(OWN_ROW) + r"  using \(.+\);")
 OWN_IMAGES = (
     "create policy images_select_own on public.images\n  for select to authenticated\n"
-    "  using (user_id in (select id from public.users where auth_user_id = (select auth.uid())));"
+    "  using (user_id = (select id from public.users where auth_user_id = (select auth.uid())));"
 )
 OWN_IMAGES_CHECK = (
-    "  with check (status = 'pending' and user_id in (\n"
+    "  with check (status = 'pending' and user_id = (\n"
     "    select id from public.users where auth_user_id = (select auth.uid()) and blocked_at is null));"
 )
 USAGE = "grant usage on schema auth to authenticated;"
