@@ -15,9 +15,9 @@ from local.report import say
 from local.state import REPOSITORY, State
 
 PACKAGES = ("infra", "policies", "lambdas", "local")
-# The fastest first: what is wrong shows early.
 # Each planted change is tried for itself, on both cores of the smallest machine.
 SIDE_BY_SIDE = {"review": ("-n", "2")}
+# The fastest first: what is wrong shows early.
 LEVELS = ("unit", "infra", "policies", "review", "lambdas", "database", "local", "stack")
 LOCKS = (
     ("requirements-dev.in", "requirements-dev.txt", ()),
