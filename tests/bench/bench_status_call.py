@@ -54,7 +54,8 @@ def _completed(phone: Phone, fal: str, *, stalled: bool) -> tuple[Phone, str]:
     outcome = {"after_ms": 0, "downloads": [STALL] if stalled else []}
     httpx.post(f"{fal}/_control/outcomes", json=outcome, trust_env=False).raise_for_status()
     phone.check_in()
-    model = min(phone.models(), key=lambda offered: int(offered["credits"]))["model"]
+    offered = [model for model in phone.models() if model["image"] != "required"]
+    model = min(offered, key=lambda each: int(each["credits"]))["model"]
     answer = phone.submit_video({"model": model, "prompt": PROMPT}, key=str(uuid.uuid4()))
     assert answer.status_code == 202, answer.text
     job = str(answer.json()["job_id"])
