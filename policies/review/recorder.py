@@ -174,7 +174,7 @@ def stand_ins() -> None:
     }  # fmt: skip
     for name, value in more.items():
         setattr(pulumi, name, value)
-    runtime.config = config  # type: ignore[attr-defined]
+    runtime.config = config  # type: ignore[attr-defined]  # a module made here
     provider = _Provider("pulumi_aws")
     sys.modules.update(
         {"pulumi": pulumi, "pulumi.runtime": runtime, "pulumi.runtime.config": config, "pulumi_aws": provider}

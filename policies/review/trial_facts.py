@@ -24,17 +24,17 @@ _TABLES = f"""
 select n.nspname || '.' || c.relname, c.relrowsecurity, c.relforcerowsecurity, pg_get_userbyid(c.relowner)
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
  where c.relkind in ('r', 'p') and {_SCHEMAS} and c.relname <> '{LATER}' order by 1
-"""  # noqa: S608
+"""  # noqa: S608  # constants of this module
 _ROLES = f"""
 select rolname, rolbypassrls, rolsuper, rolcreaterole, rolreplication from pg_roles
  where rolname !~ '^(pg_|rds)' and rolname not in ('{STRANGER}', '{OUTSIDER}') order by 1
-"""  # noqa: S608
+"""  # noqa: S608  # constants of this module
 _UNBOUND = f"""
 select r.rolname, n.nspname || '.' || c.relname
   from pg_class c join pg_namespace n on n.oid = c.relnamespace cross join pg_roles r
  where c.relkind in ('r', 'p') and {_SCHEMAS}
    and (not c.relrowsecurity or (not c.relforcerowsecurity and pg_has_role(r.oid, c.relowner, 'usage')))
-"""  # noqa: S608
+"""  # noqa: S608  # constants of this module
 _ATTRIBUTES = ("bypass row-level security", "be superuser", "create roles", "replicate")
 
 

@@ -38,21 +38,21 @@ select n.nspname || '.' || c.relname, a.attname, rn.nspname || '.' || rc.relname
   join pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[1]
   join pg_attribute ra on ra.attrelid = k.confrelid and ra.attnum = k.confkey[1]
  where k.contype = 'f' and {_SCHEMAS}
-"""  # noqa: S608
+"""  # noqa: S608  # constants of this module
 _CONSTRAINTS = f"""
 select n.nspname, c.relname, k.conname from pg_constraint k
   join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
  where k.contype in ('c', 'u', 'f', 'p') and {_SCHEMAS} order by k.contype in ('p', 'u'), 1, 2, 3
-"""  # noqa: S608
+"""  # noqa: S608  # constants of this module
 _REQUIRED = f"""
 select n.nspname, c.relname, a.attname from pg_class c join pg_namespace n on n.oid = c.relnamespace
   join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and a.attnotnull and a.attidentity = ''
  where c.relkind in ('r', 'p') and {_SCHEMAS}
-"""  # noqa: S608
+"""  # noqa: S608  # constants of this module
 _INDEXES = f"""
 select n.nspname, c.relname from pg_index i join pg_class c on c.oid = i.indexrelid
   join pg_namespace n on n.oid = c.relnamespace where i.indisunique and not i.indisprimary and {_SCHEMAS}
-"""  # noqa: S608
+"""  # noqa: S608  # constants of this module
 
 
 @dataclass(frozen=True)

@@ -214,4 +214,5 @@ async def _one(request: Request, model: type[Model]) -> Model:
 async def _some(request: Request, model: type[Model]) -> list[Model]:
     """One, or a list of them."""
     content = await _content(request)
-    return TypeAdapter(list[model]).validate_python(content if isinstance(content, list) else [content])  # type: ignore[valid-type]
+    some = TypeAdapter(list[model])  # type: ignore[valid-type]  # pydantic reads the type when it runs
+    return some.validate_python(content if isinstance(content, list) else [content])
