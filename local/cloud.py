@@ -15,6 +15,7 @@ from local.deployment import Deployer, Deployment
 from local.environment import aws_client_settings
 from local.errors import LocalError
 from local.lambda_python import LambdaPython
+from local.pace import REAL_TIME, Pace
 from local.postgres import instance
 from local.progress import Progress, Silent, Step
 from local.stack import Stack
@@ -34,10 +35,14 @@ class Cloud:
 
     `admin_credentials` is root, which the emulator lets do everything: for setting a scene, never for the
     actor of a test.
+
+    With a `pace`, the minutes of alarms and schedules are shorter, for a drill: `start` restarts an emulator that
+    runs at another pace, and one without a pace brings it back to real time.
     """
 
-    def __init__(self, state: State, *, progress: Progress | None = None) -> None:
+    def __init__(self, state: State, *, progress: Progress | None = None, pace: Pace = REAL_TIME) -> None:
         self.state = state
+        self._pace = pace
         self._progress = progress if progress is not None else Silent()
         self._lock = FileLock(state.root / "run" / "lock", timeout=0)
 
@@ -187,7 +192,7 @@ class Cloud:
         chosen, moved = ports.choose(self.state, ours=[port for name in running for port in daemons.PORTS_OF[name]])
         for name, old in moved.items():
             self._progress.note(f"port {old} of {name} is taken by another program; {chosen[name]} it is now")
-        for daemon in daemons.all_of(self.state, chosen, python):
+        for daemon in daemons.all_of(self.state, chosen, python, pace=self._pace):
             step.say(f"starting {daemon.name}")
             processes.ensure(self.state, daemon)
         instance.ensure_running(self.state)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from local import environment
 from local.lambda_python import LambdaPython
+from local.pace import REAL_TIME, Pace
 from local.processes import Daemon
 from local.state import REGION, REPOSITORY, State
 
@@ -26,8 +27,8 @@ def url(port: int) -> str:
     return f"http://127.0.0.1:{port}"
 
 
-def all_of(state: State, ports: Mapping[str, int], python: LambdaPython) -> list[Daemon]:
-    """The daemons in the order in which they start."""
+def all_of(state: State, ports: Mapping[str, int], python: LambdaPython, *, pace: Pace = REAL_TIME) -> list[Daemon]:
+    """The daemons in the order in which they start; `pace` is the emulator's clock for alarms and schedules."""
     aws = ports["ministack"]
     return [
         Daemon(
@@ -45,9 +46,10 @@ def all_of(state: State, ports: Mapping[str, int], python: LambdaPython) -> list
                 "S3_DATA_DIR": str(state.ministack / "s3"),
                 "IOT_MTLS_ENABLED": "0",
                 "SFTP_ENABLED": "0",
+                **pace.environment(),
             },
             ready=lambda: answers(f"{url(aws)}/_ministack/health"),
-            sources=(LOCAL / "ministack",),
+            sources=(LOCAL / "ministack", LOCAL / "pace.py"),
         ),
         Daemon(
             "postgres-front",

@@ -8,9 +8,8 @@ an alarm" and "Configuring how CloudWatch alarms treat missing data".
 An alarm of metric math loses its queries there, and judges nothing; here it keeps and computes them
 (alarm_math.py). Anomaly detection stays MiniStack's, which has none.
 
-Periods end now, where AWS aligns them to the clock, so that a laptop sees an alarm within seconds. With
-RENDIO_MINUTE_SECONDS a minute of an alarm is shorter: a drill does not take the day that a daily metric does,
-and the alarms are those that are deployed everywhere. RENDIO_LONGEST_SECONDS bounds each period.
+Periods end now, where AWS aligns them to the clock, so that a laptop sees an alarm within seconds. They are
+as long as the process's pace says (local/pace.py): a drill does not take the day that a daily metric does.
 """
 
 from __future__ import annotations
@@ -27,11 +26,11 @@ from ministack.services import cloudwatch
 
 from local.ministack import alarm_math
 from local.ministack.alarm_math import Value
+from local.pace import Pace
 
 _log = logging.getLogger("rendio.alarms")
-_EVERY_SECONDS = float(os.environ.get("RENDIO_ALARM_SECONDS", "5"))
-_MINUTE_SECONDS = float(os.environ.get("RENDIO_MINUTE_SECONDS", "60"))
-_LONGEST_SECONDS = float(os.environ.get("RENDIO_LONGEST_SECONDS", "inf"))
+_PACE = Pace.of(os.environ)
+_EVERY_SECONDS = float(os.environ.get("RENDIO_ALARM_SECONDS", _PACE.look_seconds))
 _COMPARE = {
     "GreaterThanOrEqualToThreshold": operator.ge,
     "GreaterThanThreshold": operator.gt,
@@ -85,21 +84,16 @@ def judge(alarm: dict[str, Any], points: list[dict[str, Any]], *, now: float) ->
         points: of the alarm's metric and dimensions, `Timestamp` in seconds.
     """
     statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
-    period, count = compressed(alarm.get("Period") or 60), alarm.get("EvaluationPeriods") or 1
+    period, count = _PACE.compressed(alarm.get("Period") or 60), alarm.get("EvaluationPeriods") or 1
     values = [_statistic(points, statistic, now - index * period, period) for index in range(count)]
     return _verdict(alarm, values, period=period, now=now)
-
-
-def compressed(seconds: float) -> float:
-    """How long `seconds` of an alarm or a schedule last here."""
-    return min(seconds * _MINUTE_SECONDS / 60, _LONGEST_SECONDS)
 
 
 def _judged(alarm: dict[str, Any], *, now: float) -> tuple[str, str]:
     queries = alarm.get("Metrics")
     if not queries:
         return judge(alarm, _datapoints(alarm), now=now)
-    period = compressed(_period(queries))
+    period = _PACE.compressed(_period(queries))
     values = [_computed(queries, now - index * period, period) for index in range(alarm.get("EvaluationPeriods") or 1)]
     return _verdict(alarm, values, period=period, now=now)
 

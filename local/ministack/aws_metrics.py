@@ -2,7 +2,8 @@
 
 MiniStack makes Lambda's for each function, and no others. Sources: "Monitor HTTP APIs with CloudWatch", "Available
 CloudWatch metrics for Amazon SQS", "Types of metrics for Lambda functions" of each service's guide. SQS reports a
-queue's depth every minute while it is in use; here every few seconds.
+queue's depth every minute while it is in use; here every few seconds. A message's age is in minutes of the process's
+pace (local/pace.py), as the periods are in which it is looked at.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import apigateway, cloudwatch, lambda_svc, sqs
 
-_EVERY_SECONDS = float(os.environ.get("RENDIO_ALARM_SECONDS", "5"))
+from local.pace import Pace
+
+_PACE = Pace.of(os.environ)
+_EVERY_SECONDS = float(os.environ.get("RENDIO_ALARM_SECONDS", _PACE.look_seconds))
 
 
 def install() -> None:
@@ -61,5 +65,6 @@ def _look_at(name: str, messages: list[dict[str, Any]]) -> None:
     now, dimensions = time.time(), {"QueueName": name}
     visible = [message for message in messages if message.get("visible_at", 0) <= now]
     oldest = min((float(message.get("sent_at", now)) for message in messages), default=now)
+    age = _PACE.stretched(max(0.0, now - oldest))
     cloudwatch.record_metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", len(visible), "Count", dimensions)
-    cloudwatch.record_metric("AWS/SQS", "ApproximateAgeOfOldestMessage", max(0.0, now - oldest), "Seconds", dimensions)
+    cloudwatch.record_metric("AWS/SQS", "ApproximateAgeOfOldestMessage", age, "Seconds", dimensions)
