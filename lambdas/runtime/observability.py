@@ -13,7 +13,7 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
-from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
+from aws_lambda_powertools.metrics import EphemeralMetrics, Metrics, MetricUnit, single_metric
 
 MASK = "***"
 # Compared without case, hyphens and underscores.
@@ -94,11 +94,16 @@ def count_by(name: str, **dimensions: str) -> None:
 
 
 def count_for_stack(name: str) -> None:
-    """Count one under `name` for the stack as a whole: one alarm watches it, whichever functions count."""
-    with single_metric(
-        name=name, unit=MetricUnit.Count, value=1, default_dimensions={"stack": _stack()}
-    ):  # written at the end
-        pass
+    """Count one under `name` for the stack as a whole: one alarm watches it, whichever functions count.
+
+    Powertools adds the function to whatever dimensions it is given, and an alarm sees a metric only by exactly its
+    own: the stack alone is a second set beside those.
+    """
+    metrics = EphemeralMetrics()
+    metrics.add_dimension(name="stack", value=_stack())
+    metrics.add_dimensions(stack=_stack())
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+    metrics.flush_metrics()
 
 
 def schedule_ran() -> None:
