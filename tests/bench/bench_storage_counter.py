@@ -16,24 +16,17 @@ from pathlib import Path
 
 from lambdas.runtime import clients
 from lambdas.runtime.database import Database
-from tests.database.scene import Person, database_in
-from tests.lambdas.clean_up_world import NAMES, CleanUpWorld
+from tests.database.scene import Person
+from tests.lambdas.clean_up_world import NAMES, CleanUpWorld, clean_up_world
 from tests.lambdas.conftest import Tokens
-from tests.local.ministack.emulator import Emulator
 
 WRITES, ROUNDS, BYTES, BOUND = 50, 12, 1024 * 1024, 1.02
 
 
 def main() -> int:
     clients.rds = Tokens  # type: ignore[assignment]
-    with tempfile.TemporaryDirectory() as folder:
-        emulator = Emulator(Path(folder))
-        emulator.start()
-        try:
-            with database_in(Path(folder) / "state") as scene:
-                return _compare(CleanUpWorld(scene, emulator))
-        finally:
-            emulator.end()
+    with tempfile.TemporaryDirectory() as folder, clean_up_world(Path(folder)) as world:
+        return _compare(world)
 
 
 def _compare(world: CleanUpWorld) -> int:

@@ -22,11 +22,10 @@ from lambdas.runtime import clients
 from lambdas.runtime.errors import DatabaseUnavailable, UserUnknown
 from lambdas.runtime.users import current_user
 from tests.chaos.record import Figure, Record
-from tests.database.scene import Person, database_in
-from tests.lambdas.clean_up_world import AGE, NAMES, SESSION, CleanUpWorld, killed_at
+from tests.database.scene import Person
+from tests.lambdas.clean_up_world import AGE, NAMES, SESSION, CleanUpWorld, clean_up_world, killed_at
 from tests.lambdas.conftest import Tokens
 from tests.lambdas.phones import claims_of
-from tests.local.ministack.emulator import Emulator
 
 TITLE = "Clean-ups of videos and accounts at boundary ages, with kills and users who come back"
 SHORT = {"rows": 3_000, "identities": 800, "stored": 800, "kills": 20}
@@ -38,23 +37,16 @@ _FORWARD = "interval '91 days'"
 
 def run(record: Record, *, rows: int, identities: int, stored: int, kills: int) -> list[Figure]:
     clients.rds = Tokens  # type: ignore[assignment]
-    folder = record.folder / "world"
-    emulator = Emulator(folder)
-    emulator.start()
-    try:
-        with database_in(folder / f"state-{os.getpid()}") as scene:
-            world = CleanUpWorld(scene, emulator)
-            _fill(world, rows, identities)
-            record.progress(1, 4, "rows are made")
-            figures = _speed(world, stored)
-            record.progress(2, 4, "speed compared")
-            figures += _videos(world, kills)
-            record.progress(3, 4, "videos cleaned up")
-            figures += _accounts(world, kills)
-            record.progress(4, 4, "accounts cleaned up")
-            return figures
-    finally:
-        emulator.end()
+    with clean_up_world(record.folder / f"world-{os.getpid()}") as world:
+        _fill(world, rows, identities)
+        record.progress(1, 4, "rows are made")
+        figures = _speed(world, stored)
+        record.progress(2, 4, "speed compared")
+        figures += _videos(world, kills)
+        record.progress(3, 4, "videos cleaned up")
+        figures += _accounts(world, kills)
+        record.progress(4, 4, "accounts cleaned up")
+        return figures
 
 
 def _fill(world: CleanUpWorld, rows: int, identities: int) -> None:

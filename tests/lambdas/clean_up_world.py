@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,12 +22,13 @@ from lambdas.clean_images.images import AcceptedImages, RefusedImages
 from lambdas.clean_videos.videos import PostgresVideos
 from lambdas.monitor_storage.buckets import S3Bucket
 from lambdas.monitor_storage.counts import PostgresCounts
+from lambdas.monitor_storage.logic import IN_FLIGHT, Amount, differences
 from lambdas.monitor_storage.rows import PostgresRows
 from lambdas.runtime.database import Database, DatabaseSettings
 from lambdas.runtime.object_removal import ObjectRemoval
 from policies.model.documents import Documents
-from tests.database.scene import Connection, Person
 from tests.database.scene import Database as Scene
+from tests.database.scene import Person, database_in
 from tests.local.ministack.emulator import ACCOUNT, REGION, Emulator
 
 NAMES = Names(stack="local", region=REGION, account=ACCOUNT)
@@ -92,6 +95,30 @@ class CleanUpWorld:
         listed = S3Bucket(self.storage("monitor_storage"), bucket, physical)
         return PostgresCounts(database), listed, PostgresRows(database, bucket)
 
+    # --- the storage count
+
+    def count(self) -> Amount:
+        """Videos by the count: total and pending deltas, as of one moment."""
+        row = self.say(
+            "select t.bytes + coalesce(sum(d.bytes), 0) as bytes, t.objects + coalesce(sum(d.objects), 0) as objects"
+            " from rendio.storage_totals t left join rendio.storage_deltas d on d.bucket = t.bucket"
+            " where t.bucket = 'videos' group by t.bucket"
+        )[0]
+        return Amount(int(row["bytes"]), int(row["objects"]))
+
+    def in_bucket(self) -> Amount:
+        """Videos as they lie in the bucket."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=NAMES.videos_bucket)
+        sizes = [each["Size"] for page in pages for each in page.get("Contents", ())]
+        return Amount(sum(sizes), len(sizes))
+
+    def reconcile(self) -> Amount:
+        """What `monitor_storage` does once a day, when nothing is on its way; by how much the count was wrong."""
+        counts, bucket, rows = self.monitor("videos")
+        later = datetime.now(UTC) + IN_FLIGHT + timedelta(minutes=1)
+        there, other, found = differences(bucket, rows, expected=0, now=later, may_go_on=lambda: True)
+        return counts.correct("videos", found, counted=there, other=other)
+
     # --- scenes and outcomes
 
     def put(self, bucket: str, key: str, size: int = 10) -> None:
@@ -124,6 +151,18 @@ class CleanUpWorld:
         with self.scene.superuser() as connection:
             done = connection.execute(statement.encode())
             return done.fetchall() if done.description else []
+
+
+@contextmanager
+def clean_up_world(folder: Path) -> Iterator[CleanUpWorld]:
+    """A world in an empty folder, stopped at the end."""
+    emulator = Emulator(folder / "emulator")
+    emulator.start()
+    try:
+        with database_in(folder / "state") as scene:
+            yield CleanUpWorld(scene, emulator)
+    finally:
+        emulator.end()
 
 
 def killed_at(step: int, work: Callable[[], object]) -> bool:
@@ -164,15 +203,3 @@ def _lay(step: int) -> None:
 
     for owner, name in ((psycopg.Cursor, "execute"), (psycopg.Connection, "execute"), (BaseClient, "_make_api_call")):
         setattr(owner, name, counted(getattr(owner, name)))
-
-
-def count_of(connection: Connection, bucket: str) -> tuple[int, int]:
-    """Bytes and objects by the count: total and pending deltas."""
-    row = connection.execute(
-        "select t.bytes + coalesce(sum(d.bytes), 0) as bytes, t.objects + coalesce(sum(d.objects), 0) as objects"
-        " from rendio.storage_totals t left join rendio.storage_deltas d on d.bucket = t.bucket"
-        " where t.bucket = %s group by t.bucket",
-        (bucket,),
-    ).fetchone()
-    assert row is not None
-    return int(row["bytes"]), int(row["objects"])

@@ -18,11 +18,10 @@ from lambdas.runtime.errors import UserUnknown
 from lambdas.runtime.users import current_user
 from tests.chaos import clean_ups
 from tests.chaos.record import Record, unmet
-from tests.database.scene import Person, database_in
-from tests.lambdas.clean_up_world import NAMES, CleanUpWorld, killed_at
+from tests.database.scene import Person
+from tests.lambdas.clean_up_world import NAMES, CleanUpWorld, clean_up_world, killed_at
 from tests.lambdas.conftest import Tokens
 from tests.lambdas.phones import claims_of
-from tests.local.ministack.emulator import Emulator
 
 T = TypeVar("T")
 BOUNDARY = "now() - interval '91 days'"
@@ -31,14 +30,8 @@ OLD = "now() - interval '92 days'"
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CleanUpWorld]:
-    folder = tmp_path_factory.mktemp("clean-ups")
-    emulator = Emulator(folder)
-    emulator.start()
-    try:
-        with database_in(folder / "state") as scene:
-            yield CleanUpWorld(scene, emulator)
-    finally:
-        emulator.end()
+    with clean_up_world(tmp_path_factory.mktemp("clean-ups")) as world:
+        yield world
 
 
 @pytest.fixture(autouse=True)
