@@ -14,7 +14,10 @@ import pulumi_aws as aws
 from infra.function_catalogue import CATALOGUE
 from infra.names import Names
 
-_FOLLOW = "fields @timestamp, service, level, message, request_id, job_id, auth_user_id, status, code, cause"
+_FOLLOW = (
+    "fields @timestamp, service, level, message, outcome, request_id, order_request_id, job_id, auth_user_id, status,"
+    " code, cause"
+)
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,8 @@ class LogQuery:
 LOG_QUERIES = (
     LogQuery(
         "request",
-        "Follows one request of the API through what it set going; an order's whole way is query `job`",
-        f'{_FOLLOW} | filter request_id = "$id" | sort @timestamp asc | limit 200',
+        "Follows one request of the API through what it set going: an order's until the video is stored",
+        f'{_FOLLOW} | filter request_id = "$id" or order_request_id = "$id" | sort @timestamp asc | limit 500',
     ),
     LogQuery(
         "job",

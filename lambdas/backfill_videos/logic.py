@@ -5,7 +5,7 @@ How far the back-fill is stands in the rows alone, so it may be stopped and star
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -66,10 +66,10 @@ class Answer:
 
 
 class Jobs(Protocol):
-    def choose(self, request: Request) -> tuple[Sequence[UUID], Answer]: ...
+    def choose(self, request: Request) -> tuple[Mapping[UUID, str], Answer]: ...
 
 
-def backfill(request: Request, *, jobs: Jobs, send: Callable[[Sequence[UUID]], int]) -> Answer:
+def backfill(request: Request, *, jobs: Jobs, send: Callable[[Mapping[UUID, str]], int]) -> Answer:
     """Queue the oldest. `send` gives the number of messages that went out; the sweep sends the others.
 
     Raises:

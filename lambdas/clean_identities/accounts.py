@@ -105,10 +105,10 @@ class PostgresAccounts:
             cursor.execute("delete from public.devices where user_id = any(%s)", (ids,))
             cursor.execute(
                 "update public.video_jobs set settings = '{}', image_id = null, idempotency_key = null,"
-                " request_digest = '', generator_request_id = null, video_url = null, video_url_expires_at = null,"
-                " migration_error = null, object_key = null, sha256 = null, thumbnail_key = null,"
-                " deleted_at = coalesce(deleted_at, now()), deleted_because = coalesce(deleted_because, 'account'),"
-                " updated_at = now()"
+                " request_digest = '', order_request_id = null, generator_request_id = null, video_url = null,"
+                " video_url_expires_at = null, migration_error = null, object_key = null, sha256 = null,"
+                " thumbnail_key = null, deleted_at = coalesce(deleted_at, now()),"
+                " deleted_because = coalesce(deleted_because, 'account'), updated_at = now()"
                 " where user_id = any(%s) and status in ('completed', 'failed')",
                 (ids,),
             )

@@ -20,6 +20,12 @@ from lambdas.runtime.migration_queue import MigrationQueue
 from lambdas.runtime.secrets import Secret
 
 _OPEN = frozenset({"submitting", "queued", "processing"})
+_COLUMNS = "id, model, status, coalesce(order_request_id, '') as order_request_id"
+_FIND = f"select {_COLUMNS} from public.video_jobs where generator_request_id = %s"  # noqa: S608  # a constant
+_ADOPT = f"""
+update public.video_jobs set status = 'queued', generator_request_id = %s, updated_at = now()
+where id = %s and status = 'submitting' and generator_request_id is null
+returning {_COLUMNS}"""  # noqa: S608  # a constant
 
 
 @dataclass(frozen=True)
@@ -40,21 +46,14 @@ class PostgresJobs:
 
     def find(self, request_id: str) -> ReportedJob | None:
         with self._database.transaction() as cursor:
-            row = cursor.execute(
-                "select id, model, status from public.video_jobs where generator_request_id = %s", (request_id,)
-            ).fetchone()
+            row = cursor.execute(_FIND, (request_id,)).fetchone()
         return _job(row) if row else None
 
     def adopt(self, job_id: UUID, request_id: str) -> ReportedJob | None:
         """Give a job that is still being submitted its request id; None when there is no such job."""
         try:
             with self._database.transaction() as cursor:
-                row = cursor.execute(
-                    "update public.video_jobs set status = 'queued', generator_request_id = %s, updated_at = now()"
-                    " where id = %s and status = 'submitting' and generator_request_id is null"
-                    " returning id, model, status",
-                    (request_id, job_id),
-                ).fetchone()
+                row = cursor.execute(_ADOPT, (request_id, job_id)).fetchone()
         except UniqueViolation:  # another job has got this request since it was looked for
             return None
         if row is None:  # or this very job has: its submission was noted meanwhile
@@ -63,7 +62,7 @@ class PostgresJobs:
 
 
 def _job(row: Row) -> ReportedJob:
-    return ReportedJob(row["id"], row["model"], row["status"] in _OPEN)
+    return ReportedJob(row["id"], row["model"], row["status"] in _OPEN, row["order_request_id"])
 
 
 def build() -> Webhooks:

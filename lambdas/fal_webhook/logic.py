@@ -18,7 +18,7 @@ from lambdas.runtime.errors import InvalidRequest
 from lambdas.runtime.generations import Jobs as OpenJobs
 from lambdas.runtime.generations import MigrationQueue, settle
 from lambdas.runtime.generator import Generation
-from lambdas.runtime.observability import count, log
+from lambdas.runtime.observability import about_job, count, log
 from lambdas.runtime.video_models import MODELS
 
 # The generator waits 15 s and then comes again; who is slower than this is asked at its next call-back or by the sweep.
@@ -27,11 +27,12 @@ ASK_SECONDS = 0.8
 
 @dataclass(frozen=True)
 class ReportedJob:
-    """The job that a call-back is about."""
+    """The job that a call-back is about, and the request that ordered it."""
 
     job_id: UUID
     model: str
     open: bool
+    order_request_id: str
 
 
 class Jobs(Protocol):
@@ -67,7 +68,7 @@ class Webhooks:
             log().warning("webhook about no job of ours")
             count("WebhooksUnknown")
             return
-        log().append_keys(job_id=str(job.job_id))
+        about_job(job.job_id, job.order_request_id)
         if not job.open:
             log().info("webhook about a job that has ended")
             count("WebhooksRepeated")
@@ -83,7 +84,8 @@ class Webhooks:
             return None
         job = self.jobs.adopt(wanted, reported)
         if job is not None:
-            log().info("submission found by its webhook", job_id=job_id)
+            about_job(job.job_id, job.order_request_id)
+            log().info("submission found by its webhook")
             count("SubmissionsFound")
         return job
 

@@ -16,7 +16,15 @@ from lambdas.make_thumbnail.adapters import build_thumbnailer
 from lambdas.make_thumbnail.decoder import SECONDS
 from lambdas.make_thumbnail.logic import Outcome, sweep
 from lambdas.runtime.errors import FunctionError
-from lambdas.runtime.observability import begin_invocation, count, count_by, end_invocation, log, schedule_ran
+from lambdas.runtime.observability import (
+    about_job,
+    begin_invocation,
+    count,
+    count_by,
+    end_invocation,
+    log,
+    schedule_ran,
+)
 from lambdas.runtime.video_keys import VideoKey
 
 # The sweep begins no picture that it could not end.
@@ -71,7 +79,8 @@ def _await_row(key: VideoKey, make: Callable[[VideoKey], str]) -> None:
 
 
 def _make(key: VideoKey) -> str:
-    log().append_keys(job_id=str(key.job_id), auth_user_id=str(key.auth_user_id))
+    about_job(key.job_id)
+    log().append_keys(auth_user_id=str(key.auth_user_id))
     try:
         outcome = str(_thumbnailer().make(key))
     except Exception:  # storage's or the database's

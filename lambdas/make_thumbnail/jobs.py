@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from lambdas.make_thumbnail.logic import MAXIMUM_ATTEMPTS
+from lambdas.make_thumbnail.logic import MAXIMUM_ATTEMPTS, Found
 from lambdas.runtime.database import Database
 from lambdas.runtime.video_keys import VideoKey
 
@@ -13,25 +13,24 @@ class PostgresJobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin(self, key: VideoKey) -> bool:
-        """Count an attempt; False when the job needs none, or has had its attempts."""
+    def begin(self, key: VideoKey) -> Found | None:
+        """Count an attempt, unless the job needs none or has had its attempts; None when there is no such job."""
         with self._database.transaction() as cursor:
-            done = cursor.execute(
+            begun = cursor.execute(
                 "update public.video_jobs set thumbnail_attempts = thumbnail_attempts + 1, updated_at = now()"
                 " where id = %s and object_key = %s and thumbnail_key is null and deleted_at is null"
-                " and thumbnail_attempts < %s",
+                " and thumbnail_attempts < %s returning coalesce(order_request_id, '') as order_request_id",
                 (key.job_id, str(key), MAXIMUM_ATTEMPTS),
-            )
-            return done.rowcount == 1
-
-    def awaits_video(self, key: VideoKey) -> bool:
-        """True while the job's row does not say that its video is in own storage."""
-        with self._database.transaction() as cursor:
-            found = cursor.execute(
-                "select from public.video_jobs where id = %s and object_key is null and deleted_at is null",
-                (key.job_id,),
-            )
-            return found.rowcount == 1
+            ).fetchone()
+            if begun is not None:
+                return Found(begun["order_request_id"], begun=True)
+            left = cursor.execute(
+                "select coalesce(order_request_id, '') as order_request_id,"
+                " deleted_at is null and thumbnail_key is null and thumbnail_attempts < %s as awaited"
+                " from public.video_jobs where id = %s",
+                (MAXIMUM_ATTEMPTS, key.job_id),
+            ).fetchone()
+        return Found(left["order_request_id"], begun=False, awaited=left["awaited"]) if left else None
 
     def made(self, key: VideoKey, size: int) -> bool:
         """Record the thumbnail of `size` bytes; False when the video was deleted meanwhile. Another

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
+from lambdas.runtime.observability import about_job
 from lambdas.runtime.video_keys import VideoKey
 
 MAXIMUM_ATTEMPTS = 3
@@ -31,9 +32,21 @@ class Outcome(StrEnum):
     GONE = "gone"  # no such object, or its row was deleted meanwhile
 
 
+@dataclass(frozen=True)
+class Found:
+    """A video's row: the request that ordered it, and whether an attempt was begun.
+
+    `awaited`: none was, and one may be in a moment: the row did not say yet that its video is in own storage. By now it
+    may, so that is no question to ask after the fact.
+    """
+
+    order_request_id: str
+    begun: bool
+    awaited: bool = False
+
+
 class Jobs(Protocol):
-    def begin(self, key: VideoKey) -> bool: ...
-    def awaits_video(self, key: VideoKey) -> bool: ...
+    def begin(self, key: VideoKey) -> Found | None: ...
     def made(self, key: VideoKey, size: int) -> bool: ...
     def without_thumbnail(self, migrated_before: timedelta, *, limit: int) -> list[VideoKey]: ...
 
@@ -58,8 +71,12 @@ class Thumbnailer:
         Raises:
             Exception: storage or database failed. The attempt counts; the sweep makes the next.
         """
-        if not self.jobs.begin(key):
-            return Outcome.TOO_EARLY if self.jobs.awaits_video(key) else Outcome.NOTHING_TO_DO
+        found = self.jobs.begin(key)
+        if found is None:
+            return Outcome.NOTHING_TO_DO
+        about_job(key.job_id, found.order_request_id)
+        if not found.begun:
+            return Outcome.TOO_EARLY if found.awaited else Outcome.NOTHING_TO_DO
         with self.videos.beginning(key) as file:
             if file is None:
                 return Outcome.GONE

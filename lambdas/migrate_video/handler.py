@@ -1,4 +1,4 @@
-"""Messages of the video-migration queue, and `{"job_id", "request_id"}` from a status call that waits (inline mode).
+"""Messages of the video-migration queue, and one message's body alone from a status call that waits (inline mode).
 
 A message that failed is named in the answer, so that SQS gives it again, and at last to the dead letters. A video that
 could not be copied is no failed message: its row says when the next attempt is due.
@@ -12,7 +12,16 @@ from typing import Any
 from lambdas.migrate_video.adapters import build_migrator
 from lambdas.migrate_video.logic import Attempt, Migration, Outcome
 from lambdas.runtime.migration_queue import MigrationMessage
-from lambdas.runtime.observability import begin_invocation, count, count_by, end_invocation, log, seconds, size
+from lambdas.runtime.observability import (
+    about_job,
+    begin_invocation,
+    count,
+    count_by,
+    end_invocation,
+    log,
+    seconds,
+    size,
+)
 
 _migrator = cache(build_migrator)
 
@@ -41,7 +50,7 @@ def _done(record: dict[str, Any], lambda_request_id: str) -> bool:
 
 def _migrate(message: MigrationMessage, lambda_request_id: str) -> Outcome:
     begin_invocation(request_id=message.request_id or lambda_request_id, lambda_request_id=lambda_request_id)
-    log().append_keys(job_id=str(message.job_id))
+    about_job(message.job_id, message.order_request_id)
     migration = _migrator().migrate(message.job_id, message.request_id, began=_began)
     log().info("video migration", outcome=migration.outcome, cause=migration.cause or "")
     _measure(migration)
@@ -49,6 +58,7 @@ def _migrate(message: MigrationMessage, lambda_request_id: str) -> Outcome:
 
 
 def _began(attempt: Attempt) -> None:
+    about_job(attempt.key.job_id, attempt.order_request_id)
     log().append_keys(auth_user_id=str(attempt.key.auth_user_id), attempt=attempt.number)
 
 

@@ -27,7 +27,7 @@ update public.video_jobs j set migration_attempts = migration_attempts + 1,
 from public.users u
 where j.id = %s and u.id = j.user_id and j.migration_status = 'pending' and j.migration_due_at <= now()
   and j.migration_attempts < %s and j.deleted_at is null and j.video_url is not null
-returning u.auth_user_id, j.id, j.migration_attempts, j.video_url
+returning u.auth_user_id, j.id, j.migration_attempts, j.video_url, coalesce(j.order_request_id, '') as order_request_id
 """
 _MIGRATED = """
 update public.video_jobs set migration_status = 'migrated', migrated_at = now(), migration_error = null,
@@ -61,7 +61,8 @@ class PostgresJobs:
             row = cursor.execute(_BEGIN, (lease_seconds, job_id, MAXIMUM_ATTEMPTS)).fetchone()
         if row is None:
             return None
-        return Attempt(VideoKey(row["auth_user_id"], row["id"]), row["migration_attempts"], row["video_url"])
+        key = VideoKey(row["auth_user_id"], row["id"])
+        return Attempt(key, row["migration_attempts"], row["video_url"], row["order_request_id"])
 
     def migrated(self, attempt: Attempt, stored: Stored) -> bool:
         """The video is in own storage. A video deleted meanwhile is settled too, so that its object is removed."""

@@ -42,6 +42,7 @@ class Attempt:
     key: VideoKey
     number: int
     video_url: str = field(repr=False)
+    order_request_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Storage(Protocol):
 
 
 class Queue(Protocol):
-    def send(self, job_id: UUID, request_id: str, *, delay_seconds: int = 0) -> bool: ...
+    def send(self, job_id: UUID, request_id: str, *, order_request_id: str, delay_seconds: int = 0) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,9 @@ class Migrator:
         if not self.jobs.put_off(attempt, seconds=seconds, cause=cause):
             return Migration(Outcome.SETTLED, cause)
         # A second more than the row's: a message that comes too early does nothing.
-        self.queue.send(attempt.key.job_id, request_id, delay_seconds=seconds + 1)
+        self.queue.send(
+            attempt.key.job_id, request_id, order_request_id=attempt.order_request_id, delay_seconds=seconds + 1
+        )
         return Migration(Outcome.RETRY, cause)
 
     def backoff_seconds(self, number: int) -> int:

@@ -15,7 +15,7 @@ from uuid import UUID
 from lambdas.runtime.claims import Claims
 from lambdas.runtime.database import Cursor, Database
 from lambdas.runtime.generator import Generation, Stage
-from lambdas.runtime.observability import count, count_by, count_for_stack, log, seconds
+from lambdas.runtime.observability import count, count_by, count_for_stack, job_fields, log, seconds
 
 # What no user caused or can mend: the order did not arrive, or its result was lost.
 OUR_FAILURES = frozenset({"generation_lost", "generator_unavailable", "submission_lost"})
@@ -23,17 +23,22 @@ OUR_FAILURES = frozenset({"generation_lost", "generator_unavailable", "submissio
 # 'submitting' is open too: the generator may report on a job before we have noted that it took it.
 _OPEN = "status in ('submitting', 'queued', 'processing')"
 
+_ENDED = (
+    "user_id, credits, extract(epoch from now() - created_at)::float8 as took,"
+    " coalesce(order_request_id, '') as order_request_id"
+)
+
 _COMPLETE = f"""
 update public.video_jobs set status = 'completed', finished_at = now(), video_url = %(url)s,
   video_url_expires_at = created_at + make_interval(days => %(days)s),
   migration_status = 'pending', migration_due_at = now(), updated_at = now()
 where id = %(job)s and {_OPEN}
-returning user_id, credits, extract(epoch from now() - created_at)::float8 as took"""  # noqa: S608  # a constant
+returning {_ENDED}"""  # noqa: S608  # a constant
 
 _FAIL = f"""
 update public.video_jobs set status = 'failed', finished_at = now(), error_code = %(code)s, updated_at = now()
 where id = %(job)s and {_OPEN}
-returning user_id, credits, extract(epoch from now() - created_at)::float8 as took"""  # noqa: S608  # a constant
+returning {_ENDED}"""  # noqa: S608  # a constant
 
 
 class Change(StrEnum):
@@ -47,11 +52,15 @@ class Change(StrEnum):
 
 @dataclass(frozen=True)
 class Recorded:
-    """What was recorded; `credits` were given back if it failed, `took` is in seconds from submission to its end."""
+    """What was recorded; `credits` were given back if it failed, `took` is in seconds from submission to its end.
+
+    `order_request_id` is the request that ordered the job, of one that ended.
+    """
 
     change: Change
     credits: int = 0
     took: float = 0.0
+    order_request_id: str = ""
 
 
 class Jobs(Protocol):
@@ -59,7 +68,7 @@ class Jobs(Protocol):
 
 
 class MigrationQueue(Protocol):
-    def send(self, job_id: UUID, request_id: str) -> bool: ...
+    def send(self, job_id: UUID, request_id: str, *, order_request_id: str) -> bool: ...
 
 
 def settle(
@@ -77,14 +86,15 @@ def settle(
         DatabaseUnavailable: nothing was recorded.
     """
     recorded = jobs.record(job_id, generation, claims)
+    named = job_fields(job_id, recorded.order_request_id)
     match recorded.change:
         case Change.COMPLETED:
-            log().info("generation completed", job_id=str(job_id))
+            log().info("generation completed", **named)
             count("GenerationsCompleted")
             seconds("GenerationSeconds", recorded.took)
-            queue.send(job_id, request_id)
+            queue.send(job_id, request_id, order_request_id=recorded.order_request_id)
         case Change.FAILED:
-            log().info("generation failed", job_id=str(job_id), code=generation.error_code)
+            log().info("generation failed", **named, code=generation.error_code)
             count_failed(str(generation.error_code))
             count("CreditsRefunded", recorded.credits)
     return recorded.change
@@ -128,7 +138,7 @@ class PostgresGenerations:
         row = cursor.execute(_COMPLETE, {"job": job_id, "url": url, "days": self._result_days}).fetchone()
         if row is None:
             return Recorded(Change.NOTHING)
-        return Recorded(Change.COMPLETED, took=row["took"])
+        return Recorded(Change.COMPLETED, took=row["took"], order_request_id=row["order_request_id"])
 
 
 def fail(cursor: Cursor, job_id: UUID, error_code: str) -> Recorded:
@@ -137,7 +147,7 @@ def fail(cursor: Cursor, job_id: UUID, error_code: str) -> Recorded:
     if row is None:
         return Recorded(Change.NOTHING)
     refund(cursor, row["user_id"], job_id, row["credits"])
-    return Recorded(Change.FAILED, row["credits"], row["took"])
+    return Recorded(Change.FAILED, row["credits"], row["took"], row["order_request_id"])
 
 
 def refund(cursor: Cursor, user_id: UUID, job_id: UUID, credits_spent: int) -> None:

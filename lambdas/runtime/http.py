@@ -19,6 +19,8 @@ Event = dict[str, Any]
 Adapters = TypeVar("Adapters")
 
 MAXIMUM_JSON_BYTES = 16 * 1024
+# By it whoever asked and support name the request, and find what it set going (`make insights NAME=request`).
+REQUEST_ID_HEADER = "x-request-id"
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,8 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
 
-    def to_gateway(self) -> Event:
-        headers = {"cache-control": "no-store", **_lower(self.headers)}
+    def to_gateway(self, request_id: str) -> Event:
+        headers = {"cache-control": "no-store", REQUEST_ID_HEADER: request_id, **_lower(self.headers)}
         if self.body is None:
             return {"statusCode": self.status, "headers": headers, "body": ""}
         headers["content-type"] = self.content_type
@@ -171,7 +173,7 @@ def api_handler(
             took(1000 * (time.perf_counter() - began))
             log().info("answered", status=response.status)
             end_invocation()
-            return response.to_gateway()
+            return response.to_gateway(request_id)
 
         return handler
 

@@ -10,12 +10,15 @@ import os
 import re
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import EphemeralMetrics, Metrics, MetricUnit, single_metric
 
 MASK = "***"
+# In every line about a video job: the API's request that ordered it, by which one query finds the job's whole way.
+_ORDER = "order_request_id"
 # Compared without case, hyphens and underscores.
 _SECRET_KEYS = frozenset(
     {"authorization", "body", "cookie", "devicehash", "deviceid", "devicetoken", "fields", "identitysource", "imageurl"}
@@ -135,6 +138,17 @@ def begin_invocation(*, request_id: str, lambda_request_id: str) -> None:
     """Forget the last invocation's ids, in a process that serves many."""
     log().clear_state()
     log().append_keys(request_id=request_id, lambda_request_id=lambda_request_id)
+
+
+def job_fields(job_id: UUID, order_request_id: str) -> dict[str, Any]:
+    """The fields by which a line about a video job is found; a job from before they were kept names no request."""
+    return {"job_id": str(job_id), **({_ORDER: order_request_id} if order_request_id else {})}
+
+
+def about_job(job_id: UUID, order_request_id: str = "") -> None:
+    """Let the invocation's next lines be about this job, and no longer about another one's order."""
+    log().remove_keys([_ORDER])
+    log().append_keys(**job_fields(job_id, order_request_id))
 
 
 def end_invocation() -> None:

@@ -11,4 +11,5 @@ from lambdas.submit_video.requests import VideoRequest
 @api_handler(build)
 def handler(event: HttpEvent, submissions: Submissions) -> Response:
     claims = event.claims()
-    return accepted(submissions.submit(claims, VideoRequest.of(event.json(), event.headers)).as_json())
+    request = VideoRequest.of(event.json(), event.headers)
+    return accepted(submissions.submit(claims, request, request_id=event.request_id).as_json())

@@ -33,7 +33,7 @@ class PostgresJobs:
             ).fetchone()
         return StoredImage(row["status"], row["object_key"], row["content_type"]) if row else None
 
-    def spend(self, claims: Claims, job_id: UUID, request: VideoRequest) -> Order:
+    def spend(self, claims: Claims, job_id: UUID, request: VideoRequest, *, request_id: str) -> Order:
         """Spend the credits, note the job and the ledger's entry; or find the job that a request with the same key
         made meanwhile.
 
@@ -56,16 +56,17 @@ class PostgresJobs:
             ).fetchone()
             if left is None:
                 raise PaymentRequired
-            _note(cursor, user, job_id, request, left["credits_remaining"])
-            return Order(job_id, left["credits_remaining"], request.digest, new=True)
+            order = Order(job_id, left["credits_remaining"], request.digest, request_id, new=True)
+            _note(cursor, user, order, request)
+            return order
 
-    def taken(self, claims: Claims, job_id: UUID, request_id: str) -> None:
+    def taken(self, claims: Claims, job_id: UUID, generator_request_id: str) -> None:
         """Note that the generator has the job, unless its webhook was faster."""
         with self._database.transaction(claims) as cursor:
             cursor.execute(
                 "update public.video_jobs set status = 'queued', generator_request_id = %s, updated_at = now()"
                 " where id = %s and status = 'submitting'",
-                (request_id, job_id),
+                (generator_request_id, job_id),
             )
 
     def refund(self, claims: Claims, job_id: UUID, error_code: str) -> int:
@@ -85,29 +86,34 @@ class PostgresJobs:
 
 def _earlier(cursor: Cursor, user: User, idempotency_key: str) -> Order | None:
     row = cursor.execute(
-        "select id, credits_left, request_digest from public.video_jobs where user_id = %s and idempotency_key = %s",
+        "select id, credits_left, request_digest, coalesce(order_request_id, '') as order_request_id"
+        " from public.video_jobs where user_id = %s and idempotency_key = %s",
         (user.id, idempotency_key),
     ).fetchone()
-    return Order(row["id"], row["credits_left"], bytes(row["request_digest"])) if row else None
+    if row is None:
+        return None
+    return Order(row["id"], row["credits_left"], bytes(row["request_digest"]), row["order_request_id"])
 
 
-def _note(cursor: Cursor, user: User, job_id: UUID, request: VideoRequest, credits_left: int) -> None:
+def _note(cursor: Cursor, user: User, order: Order, request: VideoRequest) -> None:
     cursor.execute(
         "insert into public.video_jobs (id, user_id, model, settings, image_id, credits, credits_left,"
-        " idempotency_key, request_digest) values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " idempotency_key, request_digest, order_request_id)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, nullif(%s, ''))",
         (
-            job_id,
+            order.job_id,
             user.id,
             request.model.id,
             Jsonb(dict(request.settings)),
             request.image_id,
             request.credits,
-            credits_left,
+            order.credits_left,
             request.idempotency_key,
-            request.digest,
+            order.digest,
+            order.request_id,
         ),
     )
     cursor.execute(
         "insert into public.credit_ledger (user_id, amount, reason, job_id) values (%s, %s, 'video', %s)",
-        (user.id, -request.credits, job_id),
+        (user.id, -request.credits, order.job_id),
     )

@@ -17,7 +17,7 @@ from lambdas.runtime.claims import Claims
 from lambdas.runtime.errors import ApiError, Conflict, DatabaseUnavailable, Gone, NotFound, Unprocessable
 from lambdas.runtime.generations import count_failed
 from lambdas.runtime.generator import GenerationRefused, SubmissionAmbiguous
-from lambdas.runtime.observability import count, log
+from lambdas.runtime.observability import about_job, count, log
 from lambdas.submit_video.pictures import Picture
 from lambdas.submit_video.requests import VideoRequest
 
@@ -55,11 +55,12 @@ class StoredImage:
 
 @dataclass(frozen=True)
 class Order:
-    """A job as its submission is answered; `new` when this very call made it."""
+    """A job as its submission is answered; `new` when this very call made it. `request_id`: the request that did."""
 
     job_id: UUID
     credits_left: int
     digest: bytes
+    request_id: str
     new: bool = False
 
     def as_json(self) -> dict[str, Any]:
@@ -69,8 +70,8 @@ class Order:
 class Jobs(Protocol):
     def find(self, claims: Claims, idempotency_key: str) -> Order | None: ...
     def image(self, claims: Claims, image_id: UUID) -> StoredImage | None: ...
-    def spend(self, claims: Claims, job_id: UUID, request: VideoRequest) -> Order: ...
-    def taken(self, claims: Claims, job_id: UUID, request_id: str) -> None: ...
+    def spend(self, claims: Claims, job_id: UUID, request: VideoRequest, *, request_id: str) -> Order: ...
+    def taken(self, claims: Claims, job_id: UUID, generator_request_id: str) -> None: ...
     def refund(self, claims: Claims, job_id: UUID, error_code: str) -> int: ...
 
 
@@ -99,8 +100,10 @@ class Submissions:
     image_max_bytes: int
     new_id: Callable[[], UUID] = uuid.uuid4
 
-    def submit(self, claims: Claims, request: VideoRequest) -> Order:
+    def submit(self, claims: Claims, request: VideoRequest, *, request_id: str) -> Order:
         """The order's job: a new one, or the one that an earlier request with the same key made.
+
+        `request_id` stays with a new job: whatever is logged about it from here on carries it.
 
         Raises:
             IdempotencyKeyReused, ImageNotFound, ImageNotReady, ImageUnusable, ImageExpired, PaymentRequired,
@@ -112,10 +115,10 @@ class Submissions:
             if earlier is not None:
                 return _same(earlier, request)
         picture = self._picture(claims, request.image_id)
-        order = self.jobs.spend(claims, self.new_id(), request)
+        order = self.jobs.spend(claims, self.new_id(), request, request_id=request_id)
         if not order.new:
             return _same(order, request)
-        log().append_keys(job_id=str(order.job_id))
+        about_job(order.job_id, order.request_id)
         count("GenerationsRequested")
         count("CreditsSpent", request.credits)
         self._hand_over(claims, order, request, picture)
@@ -139,7 +142,7 @@ class Submissions:
 
     def _hand_over(self, claims: Claims, order: Order, request: VideoRequest, picture: Picture | None) -> None:
         try:
-            request_id = self._submit(order.job_id, request, picture)
+            generator_request_id = self._submit(order.job_id, request, picture)
         except SubmissionAmbiguous as error:
             log().warning("submission in doubt", cause=str(error))
             count("SubmissionsAmbiguous")
@@ -148,7 +151,7 @@ class Submissions:
             self._give_back(claims, order.job_id, error)
             raise
         try:
-            self.jobs.taken(claims, order.job_id, request_id)
+            self.jobs.taken(claims, order.job_id, generator_request_id)
         except DatabaseUnavailable:  # the generator has the job; its webhook tells us the same
             log().exception("submission not noted")
 
@@ -181,4 +184,5 @@ class Submissions:
 def _same(earlier: Order, request: VideoRequest) -> Order:
     if earlier.digest != request.digest:
         raise IdempotencyKeyReused(field="Idempotency-Key")
+    about_job(earlier.job_id, earlier.request_id)
     return earlier

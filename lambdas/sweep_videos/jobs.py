@@ -7,13 +7,14 @@ from uuid import UUID
 
 from lambdas.runtime.database import Database
 from lambdas.runtime.video_keys import VideoKey
-from lambdas.sweep_videos.logic import Backlog, OpenJob
+from lambdas.sweep_videos.logic import Backlog, GivenUp, OpenJob
 
 MAXIMUM_ATTEMPTS = 4  # of a video migration (lambdas/migrate_video/logic.py)
 _BATCH = 200
 _MESSAGES = 500
 
-_IDS = "select id from public.video_jobs where "
+_ORDER = "coalesce(order_request_id, '') as order_request_id"
+_IDS = f"select id, {_ORDER} from public.video_jobs where "  # noqa: S608  # a constant
 _KEYS = """
 select (select u.auth_user_id from public.users u where u.id = user_id) as auth_user_id, id
 from public.video_jobs where """
@@ -22,7 +23,7 @@ _UNASKED = """
 status in ('queued', 'processing') and generator_request_id is not null
 and coalesce(polled_at, created_at) < now() - %(age)s
 """
-_TO_ASK = "select id, model, generator_request_id from public.video_jobs where "
+_TO_ASK = f"select id, model, generator_request_id, {_ORDER} from public.video_jobs where "  # noqa: S608  # a constant
 _ASK = "update public.video_jobs set polled_at = now() where id = %(job)s and "
 
 _HOPELESS = """
@@ -41,13 +42,12 @@ class PostgresJobs:
 
     def lost_submissions(self, age: timedelta) -> list[UUID]:
         """Jobs that old of which we never heard that the generator took them."""
-        return self._ids("status = 'submitting' and created_at < now() - %(age)s order by created_at", age=age)
+        return list(self._jobs("status = 'submitting' and created_at < now() - %(age)s order by created_at", age=age))
 
     def lost_generations(self, age: timedelta) -> list[UUID]:
         """Open jobs that old: what the generator made, it has deleted by now."""
-        return self._ids(
-            "status in ('queued', 'processing') and created_at < now() - %(age)s order by created_at", age=age
-        )
+        open_for_long = "status in ('queued', 'processing') and created_at < now() - %(age)s order by created_at"
+        return list(self._jobs(open_for_long, age=age))
 
     def unasked(self, age: timedelta) -> list[OpenJob]:
         """Open jobs that nobody has asked about for that long."""
@@ -56,16 +56,19 @@ class PostgresJobs:
                 _TO_ASK + _UNASKED + " order by coalesce(polled_at, created_at) limit %(limit)s",
                 {"age": age, "limit": _BATCH},
             ).fetchall()
-        return [OpenJob(row["id"], row["model"], row["generator_request_id"]) for row in rows]
+        return [
+            OpenJob(row["id"], row["model"], row["generator_request_id"], row["order_request_id"]) for row in rows
+        ]
 
     def asking(self, job_id: UUID, age: timedelta) -> bool:
         """Note that the generator is asked now; False when somebody else was faster."""
         with self._database.transaction() as cursor:
             return cursor.execute(_ASK + _UNASKED, {"job": job_id, "age": age}).rowcount == 1
 
-    def overdue(self, grace: timedelta) -> list[UUID]:
-        """Pending migrations with nothing in flight: their message was lost, or taken by a worker that died."""
-        return self._ids(
+    def overdue(self, grace: timedelta) -> dict[UUID, str]:
+        """Pending migrations with nothing in flight, and the requests that ordered them: their message was lost, or
+        taken by a worker that died."""
+        return self._jobs(
             "migration_status = 'pending' and migration_due_at < now() - %(grace)s"
             " and migration_attempts < %(attempts)s and deleted_at is null order by migration_due_at",
             limit=_MESSAGES,
@@ -82,16 +85,17 @@ class PostgresJobs:
             ).fetchall()
         return [VideoKey(row["auth_user_id"], row["id"]) for row in rows]
 
-    def give_up(self, key: VideoKey, grace: timedelta) -> str | None:
+    def give_up(self, key: VideoKey, grace: timedelta) -> GivenUp | None:
         """Settle a hopeless migration and give the cause; None when it is no longer one. The address stays."""
         with self._database.transaction() as cursor:
             row = cursor.execute(
                 _GIVE_UP
                 + _HOPELESS
-                + " returning case when deleted_at is null then 'killed' else 'deleted' end as cause",
+                + " returning case when deleted_at is null then 'killed' else 'deleted' end as cause, "
+                + _ORDER,
                 {"job": key.job_id, "grace": grace, "attempts": MAXIMUM_ATTEMPTS},
             ).fetchone()
-        return str(row["cause"]) if row else None
+        return GivenUp(row["cause"], row["order_request_id"]) if row else None
 
     def deleted(self) -> list[VideoKey]:
         """Deleted videos whose objects are still named."""
@@ -127,9 +131,10 @@ class PostgresJobs:
         assert ending is not None
         return Backlog(row["seconds"], ending["number"])
 
-    def _ids(self, condition: str, *, limit: int = _BATCH, **given: object) -> list[UUID]:
+    def _jobs(self, condition: str, *, limit: int = _BATCH, **given: object) -> dict[UUID, str]:
+        """Jobs with the requests that ordered them, in their order."""
         with self._database.transaction() as cursor:
             rows = cursor.execute(
                 (_IDS + condition + " limit %(limit)s").encode(), {**given, "limit": limit}
             ).fetchall()
-        return [row["id"] for row in rows]
+        return {row["id"]: row["order_request_id"] for row in rows}

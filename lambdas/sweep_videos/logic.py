@@ -7,7 +7,7 @@ that it is still to be done, and objects go before the rows that name them.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
@@ -15,7 +15,7 @@ from uuid import UUID
 
 from lambdas.runtime.generations import Change
 from lambdas.runtime.generator import Generation, Stage
-from lambdas.runtime.observability import count, count_by, log
+from lambdas.runtime.observability import count, count_by, job_fields, log
 from lambdas.runtime.video_keys import VideoKey
 
 # A submission has three calls of seconds each; what is not noted as taken by then never will be.
@@ -39,6 +39,15 @@ class OpenJob:
     id: UUID
     model: str
     generator_request_id: str
+    order_request_id: str
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """Why a video migration will not be tried again, and the request that ordered the video."""
+
+    cause: str
+    order_request_id: str
 
 
 @dataclass(frozen=True)
@@ -55,9 +64,9 @@ class Jobs(Protocol):
     def lost_generations(self, age: timedelta) -> list[UUID]: ...
     def unasked(self, age: timedelta) -> list[OpenJob]: ...
     def asking(self, job_id: UUID, age: timedelta) -> bool: ...
-    def overdue(self, grace: timedelta) -> list[UUID]: ...
+    def overdue(self, grace: timedelta) -> dict[UUID, str]: ...
     def hopeless(self, grace: timedelta) -> list[VideoKey]: ...
-    def give_up(self, key: VideoKey, grace: timedelta) -> str | None: ...
+    def give_up(self, key: VideoKey, grace: timedelta) -> GivenUp | None: ...
     def deleted(self) -> list[VideoKey]: ...
     def forget_objects(self, key: VideoKey) -> None: ...
     def backlog(self) -> Backlog: ...
@@ -78,7 +87,7 @@ class Sweeper:
     objects: Objects
     look: Callable[[OpenJob], Generation]
     settle: Callable[[UUID, Generation], Change]
-    send: Callable[[Sequence[UUID]], int]
+    send: Callable[[Mapping[UUID, str]], int]
     result_age: timedelta
     lease: timedelta
 
@@ -113,7 +122,8 @@ class Sweeper:
             try:
                 generation = self.look(job)
             except Exception as error:  # the generator's; the database's would not come from here
-                log().warning("generation not known", job_id=str(job.id), error=type(error).__name__)
+                named = job_fields(job.id, job.order_request_id)
+                log().warning("generation not known", **named, error=type(error).__name__)
                 count("GenerationsNotKnown")
                 refusals += 1
                 if refusals >= _REFUSALS_IN_A_ROW:
@@ -131,13 +141,13 @@ class Sweeper:
         given_up = 0
         for key in _shuffled(self.jobs.hopeless(GRACE), may_go_on):
             self.objects.remove(key)
-            cause = self.jobs.give_up(key, GRACE)
-            if cause is None:
+            done = self.jobs.give_up(key, GRACE)
+            if done is None:
                 continue
             given_up += 1
-            log().info("video migration given up", job_id=str(key.job_id), cause=cause)
-            if cause != "deleted":
-                count_by("VideoMigrationsFailed", cause=cause)
+            log().info("video migration given up", **job_fields(key.job_id, done.order_request_id), cause=done.cause)
+            if done.cause != "deleted":
+                count_by("VideoMigrationsFailed", cause=done.cause)
         return given_up
 
     def _remove(self, may_go_on: Callable[[], bool]) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from uuid import UUID
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.runtime.fal_calls import within
+from lambdas.runtime.migration_queue import MigrationMessage
 from lambdas.runtime.observability import count, log
 
 
@@ -21,9 +21,9 @@ class InvokedMigration:
     def __init__(self, client: Any, function: str, *, seconds: float) -> None:
         self._client, self._function, self._seconds = client, function, seconds
 
-    def migrate_now(self, job_id: UUID, request_id: str) -> None:
+    def migrate_now(self, job_id: UUID, request_id: str, *, order_request_id: str) -> None:
         """However it ends, the row says how: a worker that takes longer goes on by itself."""
-        payload = json.dumps({"job_id": str(job_id), "request_id": request_id})
+        payload = str(MigrationMessage(job_id, request_id, order_request_id))
 
         def invoke() -> None:
             self._client.invoke(FunctionName=self._function, InvocationType="RequestResponse", Payload=payload)

@@ -61,10 +61,10 @@ class PostgresVideos:
                 "update public.video_jobs set polled_at = now()"
                 " where id = %s and status in ('queued', 'processing') and generator_request_id is not null"
                 " and (polled_at is null or polled_at <= now() - make_interval(secs => %s))"
-                " returning model, generator_request_id",
+                " returning model, generator_request_id, coalesce(order_request_id, '') as order_request_id",
                 (job_id, ASK_AGAIN_SECONDS),
             ).fetchone()
-        return Question(row["model"], row["generator_request_id"]) if row else None
+        return Question(row["model"], row["generator_request_id"], row["order_request_id"]) if row else None
 
 
 def _video(row: Row) -> StoredVideo:

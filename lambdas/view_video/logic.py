@@ -14,7 +14,7 @@ from lambdas.runtime.fal_calls import GeneratorUnavailable
 from lambdas.runtime.generations import Change, MigrationQueue, settle
 from lambdas.runtime.generations import Jobs as OpenJobs
 from lambdas.runtime.generator import Generation
-from lambdas.runtime.observability import count, log
+from lambdas.runtime.observability import about_job, count, log
 from lambdas.runtime.video_models import MODELS
 from lambdas.view_video.pages import Cursor, Page
 from lambdas.view_video.views import Addresses, Storage, StoredVideo, as_json
@@ -40,6 +40,7 @@ class Question:
 
     model: str
     request_id: str
+    order_request_id: str
 
 
 class Jobs(Protocol):
@@ -53,7 +54,7 @@ class Generator(Protocol):
 
 
 class InlineMigration(Protocol):
-    def migrate_now(self, job_id: UUID, request_id: str) -> None: ...
+    def migrate_now(self, job_id: UUID, request_id: str, *, order_request_id: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Videos:
             wanted = canonical_uuid(job_id.lower())
         except ValueError:
             raise VideoNotFound from None
-        log().append_keys(job_id=str(wanted))
+        about_job(wanted)
         video = self._found(claims, wanted)
         if video.open and self._ask(claims, wanted, request_id):
             video = self._found(claims, wanted)
@@ -121,6 +122,7 @@ class Videos:
         model = MODELS.get(question.model) if question else None
         if question is None or model is None:  # a job of a model that we have forgotten is the sweep's to end
             return False
+        about_job(job_id, question.order_request_id)
         try:
             generation = self.generator.look(model.application, question.request_id)
         except GeneratorUnavailable as error:
@@ -129,7 +131,7 @@ class Videos:
             return False
         change = settle(job_id, generation, jobs=self.open_jobs, queue=self.queue, request_id=request_id, claims=claims)
         if change is Change.COMPLETED and self.inline is not None:
-            self.inline.migrate_now(job_id, request_id)
+            self.inline.migrate_now(job_id, request_id, order_request_id=question.order_request_id)
         return True
 
     def _addresses(self, claims: Claims) -> Addresses:

@@ -100,7 +100,7 @@ class _Shop:
         """Order a video, as a phone does that hears nothing: again with the same key."""
         request = VideoRequest.of({"model": _MODEL, "prompt": "a canary"}, {"idempotency-key": key})
         jobs = PostgresJobs(self._database("submit_video"))
-        return until_answered(lambda: jobs.spend(claims_of(person), uuid.uuid4(), request)).job_id
+        return until_answered(lambda: jobs.spend(claims_of(person), uuid.uuid4(), request, request_id="r")).job_id
 
     def report(self, job_id: uuid.UUID, generation: Generation) -> None:
         """The generator reports how it ended, until it is heard, and once more."""

@@ -113,7 +113,7 @@ def spend(scene: Scene, *, spenders: int, spends: int, affordable: int, users: i
 
 def _order(jobs: PostgresJobs, claims: Claims) -> str:
     try:
-        jobs.spend(claims, uuid4(), _ORDER)
+        jobs.spend(claims, uuid4(), _ORDER, request_id="")
     except PaymentRequired:
         return "refused"
     return "succeeded"

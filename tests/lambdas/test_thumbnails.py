@@ -11,8 +11,10 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import av
 import pytest
@@ -20,10 +22,12 @@ from PIL import Image, ImageStat
 
 from lambdas.make_thumbnail import frame, handler
 from lambdas.make_thumbnail.decoder import picture
-from lambdas.make_thumbnail.logic import Outcome
+from lambdas.make_thumbnail.jobs import PostgresJobs
+from lambdas.make_thumbnail.logic import Found, Outcome
 from lambdas.make_thumbnail.videos import HEAD_BYTES
 from lambdas.runtime.video_keys import VideoKey
 from local.standins.fal.videos import Videos
+from tests.lambdas.phones import function_database
 from tests.lambdas.video_world import REPOSITORY, VideoWorld, Worker
 from tests.unit.lambdas.pictures import encoded
 
@@ -147,6 +151,29 @@ def test_an_event_whose_row_is_never_settled_is_left_to_its_repetition(monkeypat
     key = f"videos/{uuid.uuid4()}/{uuid.uuid4()}.mp4"
     with pytest.raises(handler.VideoNotSettled, match="the event comes again"):
         handler.handler(event(key), None)
+
+
+@pytest.mark.plan("N1")
+def test_a_row_that_is_settled_while_it_is_looked_at_gets_its_picture(world: VideoWorld) -> None:
+    """Between the update that finds it unsettled and the question why it did, the worker settles it."""
+    job, database = world.finished_job(), function_database(world.scene, "make_thumbnail")
+    settled = f"migration_status = 'migrated', object_key = '{job.key}', bytes = 1, sha256 = '\\x00'"
+
+    @contextmanager
+    def overtaken() -> Iterator[Any]:
+        with database.transaction() as cursor:
+
+            def execute(*asked: Any) -> Any:
+                found = cursor.execute(*asked)
+                if found.rowcount == 0:
+                    world.change(job.id, settled)
+                return found
+
+            yield SimpleNamespace(execute=execute)
+
+    key, overtaking = VideoKey(job.owner.auth_user_id, job.id), cast("Any", SimpleNamespace(transaction=overtaken))
+    assert PostgresJobs(overtaking).begin(key) == Found("", begun=False, awaited=True)
+    assert PostgresJobs(database).begin(key) == Found("", begun=True)
 
 
 @pytest.mark.plan("N1")

@@ -187,7 +187,7 @@ class TestInline:
         asked: list[uuid.UUID] = []
 
         class Migration:
-            def migrate_now(self, job_id: uuid.UUID, _request_id: str) -> None:
+            def migrate_now(self, job_id: uuid.UUID, _request_id: str, *, order_request_id: str) -> None:
                 asked.append(job_id)
                 service.change(
                     job_id,
@@ -216,7 +216,7 @@ class TestInline:
             aws_secret_access_key="s",  # nobody's
         )
         began = time.monotonic()
-        InvokedMigration(client, "worker", seconds=0.3).migrate_now(uuid.uuid4(), "r1")
+        InvokedMigration(client, "worker", seconds=0.3).migrate_now(uuid.uuid4(), "r1", order_request_id="")
         assert 0.3 <= time.monotonic() - began < 0.8
 
 

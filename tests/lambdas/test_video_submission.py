@@ -217,7 +217,7 @@ class TestGeneratorsTrouble:
         unreachable = service.submissions(generator=Fal(queue_url="http://127.0.0.1:1", key=key))
         request = VideoRequest.of({"model": MODEL, "prompt": "p"}, {})
         with pytest.raises(GeneratorUnavailable):
-            unreachable.submit(claims_of(alice), request)
+            unreachable.submit(claims_of(alice), request, request_id="r1")
         assert given_back(service, alice)
 
     @pytest.mark.plan("M17")
@@ -274,10 +274,10 @@ class TestKills:
             def __getattr__(self, name: str) -> Any:
                 return getattr(whole.jobs, name)
 
-            def spend(self, *order: Any) -> Order:
+            def spend(self, *order: Any, **more: Any) -> Order:
                 if when == "before-it-spends":
                     raise Killed
-                spent = whole.jobs.spend(*order)
+                spent = whole.jobs.spend(*order, **more)
                 if when == "after-it-spends":
                     raise Killed
                 return spent
@@ -292,10 +292,10 @@ class TestKills:
         request = VideoRequest.of(body, {"idempotency-key": "k"})
         dying: Any = Dying()
         with pytest.raises(Killed):
-            service.submissions(jobs=dying, generator=dying).submit(claims_of(alice), request)
+            service.submissions(jobs=dying, generator=dying).submit(claims_of(alice), request, request_id="r1")
         spent = when != "before-it-spends"
         assert service.account(alice) == Account(CREDITS - spent * PRICE, -spent * PRICE, int(spent), 0, int(spent))
-        order = whole.submit(claims_of(alice), request)
+        order = whole.submit(claims_of(alice), request, request_id="r2")
         assert order.new is not spent
         assert service.account(alice) == Account(CREDITS - PRICE, -PRICE, 1, 0, 1)
         if when == "after-it-submits":

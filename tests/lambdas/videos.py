@@ -63,12 +63,14 @@ class Key:
 
 @dataclass
 class Queue:
-    """In place of SQS: which jobs were handed to video migration."""
+    """In place of SQS: which jobs were handed to video migration, and which requests had ordered them."""
 
     sent: list[uuid.UUID] = field(default_factory=list)
+    ordered_by: list[str] = field(default_factory=list)
 
-    def send(self, job_id: uuid.UUID, _request_id: str) -> bool:
+    def send(self, job_id: uuid.UUID, _request_id: str, *, order_request_id: str) -> bool:
         self.sent.append(job_id)
+        self.ordered_by.append(order_request_id)
         return True
 
 
@@ -160,10 +162,10 @@ class Service:
 
     # --- as a phone
 
-    def order(self, person: Person, *, key: str | None = None, **body: Any) -> Order:
+    def order(self, person: Person, *, key: str | None = None, request_id: str = "order-1", **body: Any) -> Order:
         headers = {KEY_HEADER.lower(): key} if key else {}
         request = VideoRequest.of({"model": MODEL, "prompt": "a canary", **body}, headers)
-        return self.submissions().submit(claims_of(person), request)
+        return self.submissions().submit(claims_of(person), request, request_id=request_id)
 
     def view(self, person: Person, job_id: uuid.UUID) -> dict[str, Any]:
         return self.videos().view(claims_of(person), str(job_id), request_id="r1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -44,6 +45,30 @@ def test_an_answer_is_json_and_is_not_kept_by_anyone() -> None:
     status, body, headers = call(lambda _: ok({"a": 1}))
     assert (status, body) == (200, {"a": 1})
     assert (headers["content-type"], headers["cache-control"]) == ("application/json", "no-store")
+
+
+@pytest.mark.plan("M14")
+def test_every_answer_names_its_request(written: Written) -> None:
+    def answer(_: HttpEvent) -> Response:
+        return ok({})
+
+    for said in (answer, raising(Unprocessable("too long")), raising(RuntimeError("x"))):
+        _, _, headers = call(said)
+        assert headers["x-request-id"] == "req-1"
+    assert {line["request_id"] for line in written() if "request_id" in line} == {"req-1"}
+
+
+@pytest.mark.plan("M14")
+def test_lines_about_a_job_name_its_order_and_lines_about_the_next_one_do_not(written: Written) -> None:
+    ordered, older = uuid.uuid4(), uuid.uuid4()
+    observability.about_job(ordered, "order-1")
+    observability.log().info("first")
+    observability.about_job(older)
+    observability.log().info("second")
+    assert [(line["job_id"], line.get("order_request_id")) for line in written()] == [
+        (str(ordered), "order-1"),
+        (str(older), None),
+    ]
 
 
 @pytest.mark.plan("N2")

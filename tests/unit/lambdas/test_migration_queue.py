@@ -30,11 +30,13 @@ class Sqs:
 @pytest.mark.parametrize(("asked", "delay"), [(0, 0), (60, 60), (2000, 900), (-1, 0)])
 def test_a_message_names_the_job_and_the_request_that_caused_it(asked: int, delay: int) -> None:
     sqs = Sqs()
-    assert MigrationQueue(sqs, "https://queue.test/q").send(JOB, "request-1", delay_seconds=asked)
+    assert MigrationQueue(sqs, "https://queue.test/q").send(
+        JOB, "request-1", order_request_id="order-1", delay_seconds=asked
+    )
     assert [{**sent, "MessageBody": json.loads(sent["MessageBody"])} for sent in sqs.sent] == [
         {
             "QueueUrl": "https://queue.test/q",
-            "MessageBody": {"job_id": str(JOB), "request_id": "request-1"},
+            "MessageBody": {"job_id": str(JOB), "request_id": "request-1", "order_request_id": "order-1"},
             "DelaySeconds": delay,
         }
     ]
@@ -50,15 +52,15 @@ def test_a_message_names_the_job_and_the_request_that_caused_it(asked: int, dela
 def test_a_queue_out_of_reach_is_counted_and_fails_nobody(
     failure: Exception, written: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    assert not MigrationQueue(Sqs(failure), "https://queue.test/q").send(JOB, "request-1")
+    assert not MigrationQueue(Sqs(failure), "https://queue.test/q").send(JOB, "request-1", order_request_id="order-1")
     lines = written()
-    assert any(line.get("job_id") == str(JOB) for line in lines)
+    assert any((line.get("job_id"), line.get("order_request_id")) == (str(JOB), "order-1") for line in lines)
     assert any(line.get("VideoMigrationsNotQueued") == [1.0] for line in lines)
 
 
 def test_a_message_is_read_as_it_was_written() -> None:
-    message = MigrationMessage(JOB, "request-1")
-    assert MigrationMessage.parse(str(message)) == message
+    for message in (MigrationMessage(JOB, "request-1", "order-1"), MigrationMessage(JOB, "request-1")):
+        assert MigrationMessage.parse(str(message)) == message
     assert MigrationMessage.parse({"job_id": str(JOB)}) == MigrationMessage(JOB, "")
 
 

@@ -35,7 +35,7 @@ class World:
         if not self.due or job_id != self.key.job_id:
             return None
         self.attempts += 1
-        return Attempt(self.key, self.attempts, "https://generator.test/secret.mp4")
+        return Attempt(self.key, self.attempts, "https://generator.test/secret.mp4", "order-1")
 
     def copy(self, video_url: str, key: VideoKey) -> Stored:
         if isinstance(self.copy_gives, Exception):
@@ -51,8 +51,8 @@ class World:
     def failed(self, attempt: Attempt, *, cause: str) -> bool:
         return self._noted("failed", cause)
 
-    def send(self, job_id: uuid.UUID, request_id: str, *, delay_seconds: int = 0) -> bool:
-        return self._noted("send", request_id, delay_seconds)
+    def send(self, job_id: uuid.UUID, request_id: str, *, order_request_id: str, delay_seconds: int = 0) -> bool:
+        return self._noted("send", request_id, order_request_id, delay_seconds)
 
     def _noted(self, *what: Any) -> bool:
         self.calls.append(what if len(what) > 1 else what[0])
@@ -84,9 +84,9 @@ def test_a_passing_failure_is_tried_again_later_and_later_three_times_and_then_g
     world = World(copy_gives=FOR_NOW)
     assert [world.migrate().outcome for _ in range(4)] == [Outcome.RETRY] * 3 + [Outcome.FAILED]
     assert world.calls == [
-        ("put_off", 30, "busy"), ("send", "r1", 31),
-        ("put_off", 60, "busy"), ("send", "r1", 61),
-        ("put_off", 120, "busy"), ("send", "r1", 121),
+        ("put_off", 30, "busy"), ("send", "r1", "order-1", 31),
+        ("put_off", 60, "busy"), ("send", "r1", "order-1", 61),
+        ("put_off", 120, "busy"), ("send", "r1", "order-1", 121),
         ("failed", "busy"),
     ]  # fmt: skip
 
