@@ -28,6 +28,7 @@ PAGE, NOTIFY = Severity.PAGE, Severity.NOTIFY
 NO_TRAFFIC = quiet("no calls, no errors; a night without users is no fault")
 EVENTS_ONLY = quiet("it is counted only when it happens")
 DATABASE_DOWN = "DATABASE-DOWN"
+DEAREST_CREDITS = 20  # of a video, most
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,13 @@ class Watched:
     database: str
     database_storage_gb: int
     schedule_group: str
+    users_a_day: int
+    videos_a_day: int
 
 
 def catalogue(watched: Watched) -> tuple[Alarm, ...]:
     """All alarms of a stack, in the order in which a reader asks: users, videos, money, access, machines."""
-    return (*_users(), *_videos(), *_money_and_access(), *_runs(watched), *of_aws(watched))
+    return (*_users(), *_videos(), *_money_and_access(watched), *_runs(watched), *of_aws(watched))
 
 
 def _api(name: str, statistic: str) -> Metric:
@@ -62,10 +65,11 @@ def _users() -> tuple[Alarm, ...]:
         Alarm(
             DATABASE_DOWN, PAGE,
             symptom="Nobody can check in, upload, order or look at a video: functions do not reach the database.",
-            watch=own("DatabaseUnreachable", "Sum"), at_least=3, window=Window(MINUTE, 10, 2),
+            watch=own("DatabaseUnreachable", "Sum"), at_least=3, window=Window(MINUTE, 20, 2),
             because="The sweeps ask every minute, so 3 failures a minute are no single lost connection. Two such "
-            "minutes outlast a fail-over's first minute; ten are kept, so that it outlasts its consequences.",
-            missing=EVENTS_ONLY,
+            "minutes outlast a fail-over's first minute. Twenty are looked at, so that it outlasts the windows of the "
+            "pages it hides (15) and the minutes in which sweeps make up for what was left.",
+            missing=EVENTS_ONLY, remembered=Window(5 * MINUTE, 30, 1),
         ),
         Alarm(
             "API-ERRORS-FAST", PAGE,
@@ -81,7 +85,7 @@ def _users() -> tuple[Alarm, ...]:
             watch=Math("IF(errors >= 10, 100 * errors / calls, 0)", errors), at_least=1.5, window=Window(HOUR, 3, 2),
             because="Three times what the objective allows: a month's errors in ten days. Two hours of three, so that "
             "a short outage, which pages, does not come back as this.",
-            missing=NO_TRAFFIC,
+            missing=NO_TRAFFIC, hidden_by=DATABASE_DOWN,
         ),
         Alarm(
             "API-LATENCY-FAST", PAGE,
@@ -99,7 +103,7 @@ def _users() -> tuple[Alarm, ...]:
             window=Window(HOUR, 2),
             because="Most calls read one row and answer in a tenth of that; uploads and orders are the few that may "
             "take seconds. Two hours are a trend.",
-            missing=NO_TRAFFIC,
+            missing=NO_TRAFFIC, hidden_by=DATABASE_DOWN,
         ),
         Alarm(
             "CHECK-IN-FAILING", PAGE,
@@ -170,7 +174,7 @@ def _videos() -> tuple[Alarm, ...]:
     )  # fmt: skip
 
 
-def _money_and_access() -> tuple[Alarm, ...]:
+def _money_and_access(watched: Watched) -> tuple[Alarm, ...]:
     storage = own("StoragePercent", "Maximum", service="monitor_storage")
     storage_missing = quiet("SCHEDULE-DID-NOT-RUN tells when the storage monitor is silent")
     return (
@@ -198,15 +202,19 @@ def _money_and_access() -> tuple[Alarm, ...]:
         Alarm(
             "SIGN-UP-SPIKE", NOTIFY,
             symptom="Many more new devices than usual: a success, or somebody farming free credits.",
-            watch=own("NewUsers", "Sum", service="device_check"), at_least=500, window=Window(HOUR),
-            because="1,000 users a day are expected; half of them in one hour is twelve times the mean.",
+            watch=own("NewUsers", "Sum", service="device_check"),
+            at_least=watched.users_a_day // 2, window=Window(HOUR),
+            because="Half of the users that a usual day brings (1,000 in production), in one hour, is twelve times the "
+            "mean.",
             missing=EVENTS_ONLY,
         ),
         Alarm(
             "GENERATOR-SPEND", NOTIFY,
             symptom="Credits are spent much faster than usual, and the generator's bill with them.",
-            watch=own("CreditsSpent", "Sum", service="submit_video"), at_least=20_000, window=Window(HOUR),
-            because="3,000 videos a day at up to 20 credits are 2,500 an hour; eight times that is no evening peak.",
+            watch=own("CreditsSpent", "Sum", service="submit_video"),
+            at_least=watched.videos_a_day * DEAREST_CREDITS // 24 * 8, window=Window(HOUR),
+            because="A usual day's videos (3,000 in production) at up to 20 credits are 2,500 an hour; eight times "
+            "that is no evening peak.",
             missing=EVENTS_ONLY,
         ),
         Alarm(

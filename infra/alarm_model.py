@@ -80,6 +80,7 @@ class Alarm:
         because: the reason for the threshold and the window.
         instance: which of several alike (a queue, a function, a schedule); they share id and runbook.
         hidden_by: the id of the alarm that tells the cause; while it is on, this one keeps quiet.
+        remembered: of a cause: the longer window in which it still hides what is only notified of.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Alarm:
     below: float | None = None
     instance: str = ""
     hidden_by: str = ""
+    remembered: Window | None = None
 
     @property
     def name(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pulumi
 import pulumi_aws as aws
@@ -17,6 +18,7 @@ from infra.video_migration_queue import worker_timeout
 
 # What is told on from an alarm that another hides: the measuring one keeps quiet under this name.
 HIDDEN = "MEASURED"
+LATELY = "LATELY"
 
 
 def watched(names: Names, config: Config) -> Watched:
@@ -38,6 +40,8 @@ def watched(names: Names, config: Config) -> Watched:
         database=names.database,
         database_storage_gb=config.database.storage_gb,
         schedule_group=names.schedule_group,
+        users_a_day=config.on_call.users_a_day,
+        videos_a_day=config.on_call.videos_a_day,
     )
 
 
@@ -64,16 +68,25 @@ class Alarms(pulumi.ComponentResource):
         for alarm in self.all:
             measured = self._metric_alarm(alarm)
             made[alarm.name] = measured
+            if alarm.remembered:
+                lately = replace(alarm, instance=LATELY, window=alarm.remembered)
+                made[lately.name] = self._metric_alarm(lately, acting=False)
             if alarm.hidden_by:
-                self._composite(alarm, after=[measured, made[alarm.hidden_by]])
+                self._composite(alarm, after=[measured, *(made[cause] for cause in self._causes(alarm))])
         self.register_outputs({})
 
     def description(self, alarm: Alarm) -> str:
         """What a page says: the symptom, and where to read on (lambdas/page_on_call/logic.py takes it apart)."""
         return f"{alarm.symptom}\nRunbook: {self._runbooks}/{alarm.id}.md"
 
-    def _metric_alarm(self, alarm: Alarm) -> aws.cloudwatch.MetricAlarm:
-        acting = not alarm.hidden_by
+    def _causes(self, alarm: Alarm) -> list[str]:
+        """The names of what hides it. A notification can wait for longer than a page until all is made up for."""
+        remembered = any(other.id == alarm.hidden_by and other.remembered for other in self.all)
+        lately = remembered and alarm.severity is Severity.NOTIFY
+        return [alarm.hidden_by, *([f"{alarm.hidden_by}-{LATELY}"] if lately else [])]
+
+    def _metric_alarm(self, alarm: Alarm, *, acting: bool = True) -> aws.cloudwatch.MetricAlarm:
+        acting = acting and not alarm.hidden_by
         name = alarm.name if acting else f"{alarm.name}-{HIDDEN}"
         topic = self._topics[alarm.severity]
         watch = alarm.watch
@@ -103,12 +116,15 @@ class Alarms(pulumi.ComponentResource):
 
     def _composite(self, alarm: Alarm, *, after: list[pulumi.Resource]) -> None:
         topic = self._topics[alarm.severity]
-        measured, cause = self._names.alarm(f"{alarm.name}-{HIDDEN}"), self._names.alarm(alarm.hidden_by)
+        measured = self._names.alarm(f"{alarm.name}-{HIDDEN}")
+        first, *more = self._causes(alarm)
+        causes = [first, *(f"{name}-{HIDDEN}" for name in more)]
+        quiet = " ".join(f'AND NOT ALARM("{self._names.alarm(cause)}")' for cause in causes)
         aws.cloudwatch.CompositeAlarm(
             alarm.name,
             alarm_name=self._names.alarm(alarm.name),
             alarm_description=self.description(alarm),
-            alarm_rule=f'ALARM("{measured}") AND NOT ALARM("{cause}")',
+            alarm_rule=f'ALARM("{measured}") {quiet}',
             alarm_actions=[topic],
             ok_actions=[topic],
             tags=self._names.tags,

@@ -175,12 +175,15 @@ class Secrets(Section):
 class OnCall(Section):
     """E-mail addresses that alarms reach, and where people read runbooks.
 
-    A pager's URL is a capability: it lives in Secrets Manager, not here.
+    A pager's URL is a capability: it lives in Secrets Manager, not here. `users_a_day` (new ones) and `videos_a_day`
+    are the traffic that is usual; what is many times that is told.
     """
 
     runbooks_url: str = Field(pattern=r"^https://[^\s?#]+[^/\s?#]$")
     page_endpoints: list[EmailAddress] = Field(default_factory=list)
     notify_endpoints: list[EmailAddress] = Field(default_factory=list)
+    users_a_day: int = Field(default=1000, ge=10)
+    videos_a_day: int = Field(default=3000, ge=10)
 
 
 class Aws(Section):

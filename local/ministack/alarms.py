@@ -19,6 +19,7 @@ import operator
 import os
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from ministack.core.responses import request_scope
@@ -31,6 +32,10 @@ from local.pace import Pace
 _log = logging.getLogger("rendio.alarms")
 _PACE = Pace.of(os.environ)
 _EVERY_SECONDS = float(os.environ.get("RENDIO_ALARM_SECONDS", _PACE.look_seconds))
+# Datapoints arrive nearly in order: after so many that are too old, none is expected that is not.
+_OLD_IN_A_ROW = 100
+# Two threads that see the same change would both call the alarm's topic.
+_one_at_a_time = threading.RLock()
 _COMPARE = {
     "GreaterThanOrEqualToThreshold": operator.ge,
     "GreaterThanThreshold": operator.gt,
@@ -62,18 +67,28 @@ def evaluate(alarm: dict[str, Any]) -> None:
     """Bring one metric alarm's state up to date and run its actions when it changed."""
     if not (alarm.get("Namespace") or alarm.get("Metrics")) or alarm.get("ComparisonOperator") not in _COMPARE:
         return
-    old = alarm["StateValue"]
-    try:
-        new, reason = _judged(alarm, now=time.time())
-    except alarm_math.UnknownMath as error:
-        _log.warning("alarm %s: %s", alarm["AlarmName"], error)
-        return
-    if new == old:
-        return
-    alarm.update(StateValue=new, StateReason=reason, StateUpdatedTimestamp=int(time.time()))
-    cloudwatch._record_history(alarm["AlarmName"], old, new, reason)
-    cloudwatch._dispatch_alarm_actions(alarm, old, new, reason)
-    cloudwatch._evaluate_parent_alarms(alarm)
+    with _one_at_a_time:
+        old = alarm["StateValue"]
+        try:
+            new, reason = _judged(alarm, now=time.time())
+        except alarm_math.UnknownMath as error:
+            _log.warning("alarm %s: %s", alarm["AlarmName"], error)
+            return
+        if new == old:
+            return
+        alarm.update(StateValue=new, StateReason=reason, StateUpdatedTimestamp=int(time.time()))
+        cloudwatch._record_history(alarm["AlarmName"], old, new, reason)
+        cloudwatch._dispatch_alarm_actions(alarm, old, new, reason)
+        cloudwatch._evaluate_parent_alarms(alarm)
+
+
+def evaluate_those_of(metrics: Iterable[tuple[str, str]]) -> None:
+    """Evaluate the alarms that look at one of these metrics (namespace, name), which have new datapoints."""
+    fresh = set(metrics)
+    for alarm in list(cloudwatch._alarms.values()):
+        watched = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics") or () if "MetricStat" in query]
+        if any((one.get("Namespace"), one.get("MetricName")) in fresh for one in watched or [alarm]):
+            evaluate(alarm)
 
 
 def judge(alarm: dict[str, Any], points: list[dict[str, Any]], *, now: float) -> tuple[str, str]:
@@ -85,8 +100,21 @@ def judge(alarm: dict[str, Any], points: list[dict[str, Any]], *, now: float) ->
     """
     statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
     period, count = _PACE.compressed(alarm.get("Period") or 60), alarm.get("EvaluationPeriods") or 1
-    values = [_statistic(points, statistic, now - index * period, period) for index in range(count)]
+    recent = _recent(points, now - count * period)
+    values = [_statistic(recent, statistic, now - index * period, period) for index in range(count)]
     return _verdict(alarm, values, period=period, now=now)
+
+
+def _recent(points: list[dict[str, Any]], since: float) -> list[dict[str, Any]]:
+    """Those after `since`: a metric's datapoints are kept for ever, and an alarm looks at the last few."""
+    found, old = [], 0
+    for point in reversed(points):
+        if point["Timestamp"] > since:
+            found.append(point)
+            old = 0
+        elif (old := old + 1) > _OLD_IN_A_ROW:
+            break
+    return found
 
 
 def _judged(alarm: dict[str, Any], *, now: float) -> tuple[str, str]:
@@ -104,7 +132,8 @@ def _computed(queries: list[dict[str, Any]], end: float, period: float) -> Value
     for query in queries:
         if "MetricStat" in query:
             metric = query["MetricStat"]
-            values[query["Id"]] = _statistic(_datapoints(metric["Metric"]), metric["Stat"], end, period)
+            recent = _recent(_datapoints(metric["Metric"]), end - period)
+            values[query["Id"]] = _statistic(recent, metric["Stat"], end, period)
     # An expression may use another that stands behind it.
     waiting = [query for query in queries if "MetricStat" not in query]
     for _ in range(len(waiting)):

@@ -13,6 +13,8 @@ from typing import Any
 
 from ministack.services import cloudwatch, cloudwatch_logs
 
+from local.ministack import alarms
+
 _log = logging.getLogger("rendio.embedded_metrics")
 
 
@@ -26,7 +28,7 @@ def install() -> None:
         for namespace, name, value, unit, dimensions in found:
             cloudwatch.record_metric(namespace, name, value, unit, dimensions)
         if found:
-            cloudwatch._evaluate_all_alarms()
+            alarms.evaluate_those_of((namespace, name) for namespace, name, *_ in found)
 
     cloudwatch_logs._append_log_events = appending
 

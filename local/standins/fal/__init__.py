@@ -6,7 +6,8 @@ test needs no clock, unless its outcome gives it a time. Its pictures are fetche
 
 Control, on the queue's port (`{}` is a JSON body; a list of them where it says "one or more"):
 
-    POST, GET, DELETE /_control/faults        one or more; of the queue, the REST API and the keys: `faults.Fault`
+    POST, GET, DELETE /_control/faults        one or more; of the queue, the REST API and the keys: `faults.Fault`;
+                                              of uploads (/upload) their delay alone
     POST, GET, DELETE /_control/outcomes      one or more; how the next submits go: `generations.Outcome`
     GET, DELETE       /_control/requests      what was received, without keys, prompts or addresses
     GET  /_control/requests/{id}              one of them

@@ -18,6 +18,7 @@ from local.standins.fal.downloads import DownloadFaults
 from local.standins.fal.files import UPLOAD_LIMIT, Download, Files, StoredFile
 from local.standins.fal.misbehaviour import misbehave
 from local.standins.fal.sending import gone, send
+from local.standins.faults import Faults, wait
 
 HOST = "127.0.0.1"
 HEAD_LIMIT = 32 * 1024
@@ -79,10 +80,11 @@ class Listener:
 
 
 class Cdn:
-    """Serves `files`, with the programmed faults."""
+    """Serves `files`, with the programmed faults. Of the service's common ones (`calls`) an upload has the delay."""
 
-    def __init__(self, files: Files, port: int = 0) -> None:
+    def __init__(self, files: Files, port: int = 0, calls: Faults | None = None) -> None:
         self.files = files
+        self._calls = calls if calls is not None else Faults()
         self.faults = DownloadFaults()
         self.listener = Listener(port, self._talk)
 
@@ -111,6 +113,8 @@ class Cdn:
         file = self.files.get(rest[0]) if rest else None
         headers = {name.decode(): value.decode("latin-1") for name, value in request.headers}
         if kind == "upload" and method == "PUT" and file is not None:
+            if (fault := self._calls.next(target)) is not None:
+                await wait(fault)
             await _take(exchange, file, headers.get("content-type", ""))
         elif kind == "files" and method in ("GET", "HEAD") and file is not None and file.alive:
             await self._serve(exchange, file, headers.get("range", ""), head=method == "HEAD")

@@ -40,7 +40,7 @@ class Fal:
     def __init__(self, key: str, signing: Ed25519PrivateKey, user_id: str, folder: Path, cdn_port: int = 0) -> None:
         self._key = key
         self.faults = Faults()
-        self.cdn = Cdn(Files(), cdn_port)
+        self.cdn = Cdn(Files(), cdn_port, self.faults)
         self.silent = silent()
         generations = Generations()
         webhooks = Webhooks(signing, user_id, lambda made: webhook_content(made, self.cdn))
