@@ -17,8 +17,12 @@ from lambdas.runtime.database import Cursor, Database
 from lambdas.runtime.generator import Generation, Stage
 from lambdas.runtime.observability import count, count_by, count_for_stack, job_fields, log, seconds
 
-# What no user caused or can mend: the order did not arrive, or its result was lost.
-OUR_FAILURES = frozenset({"generation_lost", "generator_unavailable", "submission_lost"})
+# What no user caused or can mend: the order did not arrive, the generator broke down over it, or its result was lost.
+# The others are its word on the order: `content_refused`, `input_refused`, `generation_refused`.
+OUR_FAILURES = frozenset(
+    {"generation_failed", "generation_lost", "generation_timed_out"}
+    | {"generator_unavailable", "no_video", "submission_lost"}
+)
 
 # 'submitting' is open too: the generator may report on a job before we have noted that it took it.
 _OPEN = "status in ('submitting', 'queued', 'processing')"

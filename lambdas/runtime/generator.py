@@ -67,7 +67,10 @@ ERROR_CODES: Mapping[str, str] = {
     "generation_refused": "The generator refused the job.",
     "generator_unavailable": "The generator could not be reached.",
 }
-_TIMED_OUT = frozenset({"request_timeout", "startup_timeout"})
+_TIMED_OUT = frozenset({"generation_timeout", "request_timeout", "startup_timeout"})
+# Told with the status of a bad order, and none of the user's: a partner of fal's failed, or the image that we put into
+# fal's own storage could not be had from there (docs.fal.ai/errors).
+_NOT_OF_THE_ORDER = frozenset({"downstream_service_error", "file_download_error"})
 _CONTENT = ("content_policy", "nsfw", "safety")
 # What is said of the order itself.
 _REFUSALS = frozenset({400, 413, 415, 422})
@@ -151,9 +154,12 @@ class Fal:
         """
         status = self._ask(application, request_id, "/status", seconds)
         known = _under_way_or_failed(status)
-        if known is not None:
+        untyped = known is not None and known.stage is Stage.FAILED and not status.error_type
+        if known is not None and not untyped:
             return known
         result = self._ask(application, request_id, "", seconds)
+        if untyped:
+            return _failed(status, result)
         return _made(result) if result.ok else _failed_for_good(result)
 
     def collect(self, application: str, request_id: str, *, seconds: float = ASK_SECONDS) -> Generation:
@@ -169,7 +175,10 @@ class Fal:
         if result.ok:
             return _made(result)
         status = self._ask(application, request_id, "/status", max(0.0, ends - time.monotonic()))
-        return _under_way_or_failed(status) or _failed_for_good(result)
+        known = _under_way_or_failed(status)
+        if known is not None and known.stage is Stage.FAILED:
+            return _failed(status, result)
+        return known or _failed_for_good(result)
 
     def _ask(self, application: str, request_id: str, what: str, seconds: float) -> Answer:
         url = f"{self._queue}/{application}/requests/{quote(request_id, safe='')}{what}"
@@ -246,13 +255,19 @@ def _failed_for_good(result: Answer) -> Generation:
     return _failed(result)
 
 
-def _failed(answer: Answer) -> Generation:
-    kinds = {answer.error_type, *_detail_types(answer.member("detail"))}
+def _failed(answer: Answer, result: Answer | None = None) -> Generation:
+    """What failed it. A status that has an error may not say which: a refusal for its content stands in the result."""
+    answers = [answer] if result is None else [answer, result]
+    kinds = {kind for each in answers for kind in (each.error_type, *_detail_types(each.member("detail")))}
+    # Beside a status, a result's 400 may say that it was asked too early.
+    refused = answer.status in (400, 422) or (result is not None and result.status == 422)
     if any(word in kind for kind in kinds for word in _CONTENT):
         code = "content_refused"
     elif kinds & _TIMED_OUT:
         code = "generation_timed_out"
-    elif answer.status in (400, 422) or "bad_request" in kinds:
+    elif kinds & _NOT_OF_THE_ORDER:
+        code = "generation_failed"
+    elif refused or "bad_request" in kinds:
         code = "input_refused"
     else:
         code = "generation_failed"

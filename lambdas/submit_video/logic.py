@@ -172,13 +172,16 @@ class Submissions:
         )
 
     def _give_back(self, claims: Claims, job_id: UUID, error: ApiError) -> None:
-        """Should this fail too, the job stays as it is and the sweep gives the credits back."""
+        """Should this fail too, the job stays as it is and the sweep gives the credits back, and counts the failure."""
         code = GenerationRefused.code if isinstance(error, GenerationRefused) else "generator_unavailable"
-        count_failed(code)
         try:
-            count("CreditsRefunded", self.jobs.refund(claims, job_id, code))
+            refunded = self.jobs.refund(claims, job_id, code)
         except DatabaseUnavailable:
             log().exception("credits not given back yet")
+            return
+        if refunded:
+            count_failed(code)
+            count("CreditsRefunded", refunded)
 
 
 def _same(earlier: Order, request: VideoRequest) -> Order:

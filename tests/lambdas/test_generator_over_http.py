@@ -80,6 +80,9 @@ class TestLooking:
             (422, {"detail": [{"loc": ["body"], "msg": "m", "type": "image_too_small"}]}, {}, failed("input_refused")),
             (422, {"detail": [{"type": "content_policy_violation"}]}, {}, failed("content_refused")),
             (422, {"detail": "a text"}, {}, failed("input_refused")),
+            (422, {"detail": [{"type": "file_download_error"}]}, {}, failed("generation_failed")),
+            (400, {"detail": [{"type": "downstream_service_error"}]}, {}, failed("generation_failed")),
+            (504, {"detail": [{"type": "generation_timeout"}], "error_type": "x"}, {}, failed("generation_timed_out")),
             (500, {"detail": "m"}, {"X-Fal-Error-Type": "runner_server_error"}, failed("generation_failed")),
             (504, {"detail": "m", "error_type": "request_timeout"}, {}, failed("generation_timed_out")),
         ],
@@ -91,6 +94,27 @@ class TestLooking:
         httpserver.expect_request(RESULT).respond_with_json(body, status=status, headers=headers)
         assert fal.look(APPLICATION, ID) == seen
         assert fal.collect(APPLICATION, ID) == seen
+
+    @pytest.mark.parametrize(
+        ("detail", "seen"),
+        [
+            ([{"type": "content_policy_violation"}], failed("content_refused")),
+            ([{"type": "image_too_small"}], failed("input_refused")),
+            ([{"type": "file_download_error"}], failed("generation_failed")),
+        ],
+    )
+    def test_a_status_that_names_no_kind_leaves_the_verdict_to_the_result(
+        self, fal: Fal, httpserver: HTTPServer, detail: Any, seen: Generation
+    ) -> None:
+        httpserver.expect_request(STATUS).respond_with_json({**COMPLETED, "error": "Unprocessable Entity"})
+        httpserver.expect_request(RESULT).respond_with_json({"detail": detail}, status=422)
+        assert fal.look(APPLICATION, ID) == seen
+        assert fal.collect(APPLICATION, ID) == seen
+
+    def test_a_failure_that_was_asked_for_too_early_is_no_refusal(self, fal: Fal, httpserver: HTTPServer) -> None:
+        httpserver.expect_request(RESULT).respond_with_json({"detail": "Request is still in progress"}, status=400)
+        httpserver.expect_request(STATUS).respond_with_json({**COMPLETED, "error": "m", "error_type": "internal_error"})
+        assert fal.collect(APPLICATION, ID) == failed("generation_failed")
 
     @pytest.mark.parametrize("status", [301, 404, 408, 429, 500, 502, 503])
     def test_what_may_pass_is_no_verdict(self, fal: Fal, httpserver: HTTPServer, status: int) -> None:

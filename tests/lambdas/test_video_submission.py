@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.runtime.errors import ApiError, PaymentRequired, Unprocessable, UserBlocked
+from lambdas.runtime.errors import ApiError, DatabaseUnavailable, PaymentRequired, Unprocessable, UserBlocked
 from lambdas.runtime.fal_calls import GeneratorMisconfigured, GeneratorUnavailable
 from lambdas.runtime.generator import Fal, GenerationRefused
 from lambdas.submit_video.logic import (
@@ -219,6 +219,32 @@ class TestGeneratorsTrouble:
         with pytest.raises(GeneratorUnavailable):
             unreachable.submit(claims_of(alice), request, request_id="r1")
         assert given_back(service, alice)
+
+    @pytest.mark.plan("M15", "M17")
+    @pytest.mark.parametrize("refund", ["given-back", "not-now", "settled-meanwhile"])
+    def test_a_failure_is_counted_by_whoever_ends_the_job(
+        self, service: Service, alice: Person, monkeypatch: pytest.MonkeyPatch, refund: str
+    ) -> None:
+        """When the credits cannot be given back yet, the sweep ends the job, and counts it then."""
+        counted: list[str] = []
+        monkeypatch.setattr("lambdas.submit_video.logic.count_failed", counted.append)
+        whole = service.submissions().jobs
+
+        class Jobs:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(whole, name)
+
+            def refund(self, *given: Any) -> int:
+                if refund == "not-now":
+                    raise DatabaseUnavailable
+                return whole.refund(*given) if refund == "given-back" else 0
+
+        service.fal.control("faults", {"path": "/fal-ai", "status": 503})
+        with pytest.raises(GeneratorUnavailable):
+            service.submissions(jobs=Jobs()).submit(
+                claims_of(alice), VideoRequest.of({"model": MODEL, "prompt": "p"}, {}), request_id="r1"
+            )
+        assert counted == (["generator_unavailable"] if refund == "given-back" else [])
 
     @pytest.mark.plan("M17")
     def test_an_image_that_cannot_be_handed_over_costs_nothing(
