@@ -47,6 +47,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where it keeps its state and the report")
     parser.add_argument("--anew", action="store_true", help="forget what an earlier run did")
     asked = parser.parse_args()
+    asked.names = [name.replace("-", "_") for name in asked.names]
     if unknown := set(asked.names) - found.keys():
         parser.error(f"no such experiment: {', '.join(sorted(unknown))}")
     folder = asked.folder / ("short" if asked.short else "long")

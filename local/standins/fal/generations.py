@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ class Outcome(BaseModel):
     Attributes:
         model: only for models whose name starts so.
         times: submits left; None for all.
+        share: of those submits only so many, drawn by `seed` and the request's number.
         after_ms: completes by itself so long after its submit, and calls back; None: one step on with each look.
         video_bytes: size of the result.
         error, error_type: it completes as a failure.
@@ -35,6 +37,8 @@ class Outcome(BaseModel):
 
     model: str = ""
     times: int | None = Field(default=1, ge=1)
+    share: float = Field(default=1.0, gt=0, le=1)
+    seed: int = 0
     after_ms: int | None = Field(default=None, ge=0)
     video_bytes: int = Field(default=VIDEO_BYTES, ge=VIDEO_BYTES, le=2_000_000_000)
     error: str = ""
@@ -145,9 +149,13 @@ class Generations:
 
     def _outcome(self, model: str) -> Outcome:
         for place, outcome in enumerate(self.outcomes):
-            if model.startswith(outcome.model):
+            if model.startswith(outcome.model) and self._drawn(outcome, place):
                 if outcome.times is not None:
                     left = outcome.times - 1
                     self.outcomes[place : place + 1] = [outcome.model_copy(update={"times": left})] if left else []
                 return outcome
         return Outcome()
+
+    def _drawn(self, outcome: Outcome, place: int) -> bool:
+        lot = random.Random(f"{outcome.seed}/{place}/{self._count}")  # noqa: S311  # repeatable is what it must be
+        return lot.random() < outcome.share

@@ -118,6 +118,20 @@ def test_an_outcome_can_be_for_one_model_alone(fal: FalClient) -> None:
     assert [fal.told(made)["error"] for made in (plain, named)] == ["", "no GPU"]
 
 
+def test_an_outcome_can_be_for_a_share_of_all_and_is_drawn_alike_each_time(fal: FalClient) -> None:
+    def failed() -> list[bool]:
+        fal.control("reset")
+        fal.control("outcomes", [{"times": None, "share": 0.25, "seed": 1, "error": "no GPU"}, {"times": None}])
+        made = [fal.submit() for _ in range(80)]
+        for one in made:
+            fal.complete(one)
+        return [bool(fal.told(one)["error"]) for one in made]
+
+    first = failed()
+    assert 10 <= sum(first) <= 30
+    assert failed() == first
+
+
 def test_a_cancelled_request_is_gone(fal: FalClient) -> None:
     made = fal.submit()
     assert fal.http.put(made["cancel_url"]).status_code == 202
