@@ -31,6 +31,7 @@ from infra.names import FunctionId, Names
 from infra.network import Network
 from infra.object_events import ObjectEvents, image_uploads, migrated_videos
 from infra.on_call import OnCall, Pager
+from infra.on_call_access import OnCallAccess
 from infra.outputs import stack_outputs
 from infra.packaging import ZipPackages
 from infra.schedules import Schedules
@@ -122,6 +123,7 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
         topics={Severity.PAGE: on_call.page_topic_arn, Severity.NOTIFY: on_call.notify_topic_arn},
         generated=generated,
     )
+    OnCallAccess("on-call-access", names=names, config=config.on_call, documents=documents)
     LogQueries("log-queries", names=names)
     dashboard = Dashboard("dashboard", names=names, alarms=alarms.all, generated=generated)
 

@@ -27,6 +27,8 @@ SECRET_KEYS = frozenset({"aws:secretKey", "aws:accessKey"})
 
 AccountId = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 KeyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
+# Who may take on a role of people, by ARN; `*` for what IAM Identity Center makes up.
+PersonArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::\d{12}:(root|user/[^\s*]+|role/\S{3,})$")]
 EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s:/]+@[^@\s:/]+\.[^@\s:/]+$")]
 ImageUploads = Literal["compatible", "enforced", "removed"]
 LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096]
@@ -173,13 +175,14 @@ class Secrets(Section):
 
 
 class OnCall(Section):
-    """E-mail addresses that alarms reach, and where people read runbooks.
+    """Who is on call, which e-mail addresses alarms reach, and where people read runbooks.
 
-    A pager's URL is a capability: it lives in Secrets Manager, not here. `users_a_day` (new ones) and `videos_a_day`
-    are the traffic that is usual; what is many times that is told.
+    `readers` look at the stack. A pager's URL is a capability: it lives in Secrets Manager, not here. `users_a_day` (new
+    ones) and `videos_a_day` are the traffic that is usual; what is many times that is told.
     """
 
     runbooks_url: str = Field(pattern=r"^https://[^\s?#]+[^/\s?#]$")
+    readers: list[PersonArn] = Field(min_length=1)
     page_endpoints: list[EmailAddress] = Field(default_factory=list)
     notify_endpoints: list[EmailAddress] = Field(default_factory=list)
     users_a_day: int = Field(default=1000, ge=10)

@@ -189,6 +189,15 @@ class Environments:
                     "VIDEOS_BUCKET": self._names.videos_bucket,
                     "STORAGE_BUDGET_BYTES": str(self._config.storage.budget_gb * BYTES_A_GB),
                 }
+            case FunctionId.ASK_DATABASE:
+                return {
+                    "VIDEO_DAYS": str(self._config.storage.video_days),
+                    "IMAGE_DAYS": str(self._config.storage.image_days),
+                    "REFUSED_IMAGE_DAYS": str(self._config.storage.refused_image_days),
+                    "IDENTITY_DAYS": str(self._config.clean_up.identity_days),
+                    "CLEAN_UP_GRACE_HOURS": str(self._config.clean_up.grace_hours),
+                    "NONCURRENT_DAYS": str(self._config.storage.noncurrent_days),
+                }
             case FunctionId.DATABASE_ADMIN:
                 return {"DATABASE_MASTER_SECRET_ARN": self._database.master_secret_arn}
             case FunctionId.PAGE_ON_CALL:

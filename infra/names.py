@@ -54,6 +54,7 @@ class FunctionId(StrEnum):
     ACCESS_DRIFT = "access_drift"
     PAGE_ON_CALL = "page_on_call"
     HEARTBEAT = "heartbeat"
+    ASK_DATABASE = "ask_database"
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,11 @@ class Names:
     @property
     def user_video_remover_role(self) -> RoleName:
         return RoleName(f"{self.prefix}-user-video-remover")
+
+    @property
+    def on_call_role(self) -> RoleName:
+        """What a person on call looks at a stack as."""
+        return RoleName(f"{self.prefix}-on-call")
 
     @property
     def scheduler_role(self) -> RoleName:

@@ -53,6 +53,7 @@ class Keys:
 
     access_key: str
     secret_key: str
+    session_token: str | None = None
 
     def client(self, service: str, endpoint: str, **more: Any) -> Any:
         """A boto3 client of this user on the laptop cloud, whatever the shell and its profiles say."""
@@ -66,6 +67,7 @@ class Keys:
             region_name=REGION,
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
+            aws_session_token=self.session_token,
             # Loopback never goes through a proxy.
             config=Config(
                 proxies={}, ignore_configured_endpoint_urls=True, retries={"max_attempts": 2}, connect_timeout=5, **more

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from local import canary, checks, environment, insights, logs, operations, report, scope
+from local import canary, checks, environment, insights, logs, operations, questions, report, scope
 from local.backfill import FUNCTION, Backfill
 from local.cloud import Cloud
 from local.errors import Interrupted, LocalError
@@ -133,8 +134,34 @@ def ask_logs(
     hours: Annotated[int, typer.Option(min=1, max=24 * 90, help="How far back.")] = 24,
 ) -> None:
     """Ask the logs of all functions at once: follow a request, a job, a user; see failures."""
-    rows = insights.ask(operations.client(stack, "logs"), stack, name, identifier=identifier, hours=hours)
+    logs_of = operations.person(stack, questions.ROLE).client("logs")
+    rows = insights.ask(logs_of, stack, name, identifier=identifier, hours=hours)
     insights.show(rows, report.console())
+
+
+@app.command(name="query")
+def ask_database(
+    name: Annotated[str, typer.Argument(help="What to ask: job, ledger, top-users… `--list` names all.")] = "",
+    param: Annotated[list[str] | None, typer.Option("--param", "-p", help="name=value; may come again.")] = None,
+    identifier: Annotated[str, typer.Option("--id", help="Short for --param id=….")] = "",
+    stack: Annotated[str, typer.Option(help="local, or a stack on AWS, with this shell's credentials.")] = STACK,
+    as_json: Annotated[bool, typer.Option("--json", help="The rows as JSON.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Name every query with its parameters.")] = False,
+) -> None:
+    """Ask the database a named question, as people on call may: read-only, logged, with no bastion."""
+    person = operations.person(stack, questions.ROLE)
+    if list_ or not name:
+        found = questions.listed(person)
+        if as_json:
+            print(json.dumps(found, indent=2))
+        else:
+            questions.show_list(found, report.console())
+        return
+    answer = questions.ask(person, name, questions.parameters(param or [], identifier))
+    if as_json:
+        print(questions.as_json(answer))
+    else:
+        questions.show(answer, report.console())
 
 
 @app.command(context_settings=PASS_ON)

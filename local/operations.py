@@ -15,8 +15,10 @@ import yaml
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.accounts import ROOT, Keys
 from local.cloud import Cloud
 from local.errors import LocalError, Refused
+from local.people import NewClient, Person
 from local.state import REPOSITORY, STACK, State
 
 READ_SECONDS = 120
@@ -55,10 +57,24 @@ def client(stack: str, service: str) -> Any:
         Refused: the shell's credentials are another account's.
         LocalError: there is no such stack.
     """
+    return _clients(stack)(service)
+
+
+def person(stack: str, role: str) -> Person:
+    """Whoever runs this, acting as a role of people of `stack`: `on-call`.
+
+    Raises:
+        Refused: the shell's credentials are another account's.
+        LocalError: there is no such stack.
+    """
+    return Person(stack, role, _clients(stack))
+
+
+def _clients(stack: str) -> NewClient:
     if stack == STACK:
         cloud = Cloud(State.default())
         cloud.outputs()  # says so when nothing is deployed
-        return cloud.admin_credentials.client(service, cloud.url, read_timeout=READ_SECONDS)
+        return on_laptop(cloud.url)
     file = REPOSITORY / f"Pulumi.{stack}.yaml"
     if not stack.isidentifier() or not file.exists():
         raise LocalError(f"There is no stack {stack!r}.", fix="Name one that has a Pulumi.<stack>.yaml here.")
@@ -66,7 +82,26 @@ def client(stack: str, service: str) -> Any:
     session = boto3.Session(region_name=config["aws:region"])
     _require_account(session, stack, [str(account) for account in config["aws:allowedAccountIds"]])
     patient = Config(read_timeout=READ_SECONDS, connect_timeout=5, retries={"total_max_attempts": 1})
-    return session.client(service, config=patient)
+    regional = f"https://sts.{config['aws:region']}.amazonaws.com"
+
+    def new_client(service: str, **credentials: str) -> Any:
+        # The proof of who asks is for the region's STS, which the functions ask.
+        place = {"endpoint_url": regional} if service == "sts" else {}
+        return session.client(service, config=patient, **place, **credentials)
+
+    return new_client
+
+
+def on_laptop(url: str) -> NewClient:
+    """Clients of the laptop cloud: of its root, unless credentials are given."""
+
+    def new_client(service: str, **credentials: str) -> Any:
+        keys = ROOT if not credentials else Keys(
+            credentials["aws_access_key_id"], credentials["aws_secret_access_key"], credentials["aws_session_token"]
+        )  # fmt: skip
+        return keys.client(service, url, read_timeout=READ_SECONDS)
+
+    return new_client
 
 
 def _require_account(session: boto3.Session, stack: str, allowed: list[str]) -> None:

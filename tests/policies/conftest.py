@@ -26,7 +26,7 @@ def names_of(stack: str) -> Names:
     return Names(stack=stack, region="us-east-1", account=ACCOUNT)
 
 
-def parameters_of(template: str, names: Names) -> list[dict[str, str]]:
+def parameters_of(template: str, names: Names) -> list[dict[str, str | list[str]]]:
     """The parameter sets that infra/ renders a template with; most take none."""
     match template:
         case "buckets/user_bucket.json.j2":
@@ -38,6 +38,8 @@ def parameters_of(template: str, names: Names) -> list[dict[str, str]]:
             ]
         case "topics/alarms.json.j2":
             return [{"topic": names.page_topic}, {"topic": names.notify_topic}]
+        case "iam/people_trust.json.j2":
+            return [{"people": [f"arn:aws:iam::{ACCOUNT}:role/ada"]}]
         case _:
             return [{}]
 

@@ -25,6 +25,17 @@ grant usage on schema public to authenticated;
 grant connect on database rendio to rendio_prod_access_drift;
 grant select on table rendio.access_model to rendio_prod_access_drift;
 grant usage on schema rendio to rendio_prod_access_drift;
+grant connect on database rendio to rendio_prod_ask_database;
+grant select (id, user_id, amount, reason, job_id, created_at) on table public.credit_ledger to rendio_prod_ask_database;
+grant select (user_id, grant_state, created_at, last_seen_at) on table public.devices to rendio_prod_ask_database;
+grant select (id, user_id, status, reason, created_at, inspected_at, deleted_at, deleted_because, stored_bytes, stored_objects) on table public.images to rendio_prod_ask_database;
+grant select (id, auth_user_id, credits_remaining, blocked_at, last_active_at, deleted_at, created_at) on table public.users to rendio_prod_ask_database;
+grant select (id, user_id, model, credits, status, error_code, polled_at, finished_at, video_url_expires_at, migration_status, migration_attempts, migration_due_at, migration_error, migrated_at, thumbnail_attempts, deleted_at, deleted_because, restored_at, created_at, updated_at, stored_bytes, stored_objects) on table public.video_jobs to rendio_prod_ask_database;
+grant select on table rendio.storage_deltas to rendio_prod_ask_database;
+grant select on table rendio.storage_measurements to rendio_prod_ask_database;
+grant select on table rendio.storage_totals to rendio_prod_ask_database;
+grant usage on schema public to rendio_prod_ask_database;
+grant usage on schema rendio to rendio_prod_ask_database;
 grant connect on database rendio to rendio_prod_backfill_videos;
 grant select (id, status, migration_status, migration_attempts, migration_due_at, video_url_expires_at, deleted_at, created_at, updated_at, order_request_id) on table public.video_jobs to rendio_prod_backfill_videos;
 grant update (migration_status, migration_attempts, migration_due_at, migration_error, updated_at) on table public.video_jobs to rendio_prod_backfill_videos;
@@ -173,6 +184,7 @@ grant usage on schema public to rendio_prod_view_video;
 
 -- memberships
 grant rds_iam to rendio_prod_access_drift with admin false, inherit true, set true;
+grant rds_iam to rendio_prod_ask_database with admin false, inherit true, set true;
 grant rds_iam to rendio_prod_backfill_videos with admin false, inherit true, set true;
 grant rds_iam to rendio_prod_clean_identities with admin false, inherit true, set true;
 grant rds_iam to rendio_prod_clean_images with admin false, inherit true, set true;
@@ -241,6 +253,10 @@ create policy credit_ledger_insert_view_video on public.credit_ledger
   for insert
   to rendio_prod_view_video
   with check (reason = 'refund' and amount > 0 and user_id = (select id from public.users where auth_user_id = (select auth.uid())));
+create policy credit_ledger_select_ask_database on public.credit_ledger
+  for select
+  to rendio_prod_ask_database
+  using (true);
 create policy credit_ledger_select_clean_identities on public.credit_ledger
   for select
   to rendio_prod_clean_identities
@@ -261,6 +277,10 @@ create policy devices_insert_device_check on public.devices
   for insert
   to rendio_prod_device_check
   with check (grant_state = 'unclaimed');
+create policy devices_select_ask_database on public.devices
+  for select
+  to rendio_prod_ask_database
+  using (true);
 create policy devices_select_clean_identities on public.devices
   for select
   to rendio_prod_clean_identities
@@ -294,6 +314,10 @@ create policy images_insert_upload_image_direct on public.images
   for insert
   to rendio_prod_upload_image_direct
   with check (status = 'ready' and user_id = ( select id from public.users where auth_user_id = (select auth.uid()) and blocked_at is null));
+create policy images_select_ask_database on public.images
+  for select
+  to rendio_prod_ask_database
+  using (true);
 create policy images_select_clean_identities on public.images
   for select
   to rendio_prod_clean_identities
@@ -342,6 +366,10 @@ create policy users_insert_device_check on public.users
   for insert
   to rendio_prod_device_check
   with check (credits_remaining = 0 and blocked_at is null);
+create policy users_select_ask_database on public.users
+  for select
+  to rendio_prod_ask_database
+  using (true);
 create policy users_select_clean_identities on public.users
   for select
   to rendio_prod_clean_identities
@@ -447,6 +475,10 @@ create policy video_jobs_requeue_sweep_videos on public.video_jobs
   to rendio_prod_sweep_videos
   using (migration_status = 'pending')
   with check (migration_status in ('pending', 'failed'));
+create policy video_jobs_select_ask_database on public.video_jobs
+  for select
+  to rendio_prod_ask_database
+  using (true);
 create policy video_jobs_select_backfill_videos on public.video_jobs
   for select
   to rendio_prod_backfill_videos
@@ -599,6 +631,10 @@ create policy storage_deltas_insert_upload_image_direct on rendio.storage_deltas
   for insert
   to rendio_prod_upload_image_direct
   with check (bucket = 'images' and objects >= 0 and bytes >= 0);
+create policy storage_deltas_select_ask_database on rendio.storage_deltas
+  for select
+  to rendio_prod_ask_database
+  using (true);
 create policy storage_deltas_select_monitor_storage on rendio.storage_deltas
   for select
   to rendio_prod_monitor_storage
@@ -607,9 +643,17 @@ create policy storage_measurements_insert_monitor_storage on rendio.storage_meas
   for insert
   to rendio_prod_monitor_storage
   with check (bytes >= 0 and other_bytes >= 0);
+create policy storage_measurements_select_ask_database on rendio.storage_measurements
+  for select
+  to rendio_prod_ask_database
+  using (true);
 create policy storage_measurements_select_monitor_storage on rendio.storage_measurements
   for select
   to rendio_prod_monitor_storage
+  using (true);
+create policy storage_totals_select_ask_database on rendio.storage_totals
+  for select
+  to rendio_prod_ask_database
   using (true);
 create policy storage_totals_select_monitor_storage on rendio.storage_totals
   for select
@@ -624,6 +668,7 @@ create policy storage_totals_update_monitor_storage on rendio.storage_totals
 -- roles
 create role authenticated nologin;
 create role rendio_prod_access_drift login;
+create role rendio_prod_ask_database login;
 create role rendio_prod_backfill_videos login;
 create role rendio_prod_clean_identities login;
 create role rendio_prod_clean_images login;

@@ -15,6 +15,7 @@ from infra.alarm_catalogue import catalogue
 from infra.alarms import watched
 from infra.log_queries import LOG_QUERIES
 from infra.names import Names
+from lambdas.ask_database.logic import QUESTIONS
 from tests.infra.resource_tree import stack_config
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -60,10 +61,17 @@ def test_its_commands_can_be_run(page: Path) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["aws cloudwatch describe-alarmz", "aws sqs receive-message --queue-uri x", "make none", "make insights NAME=none"],
+    [
+        "aws cloudwatch describe-alarmz",
+        "aws sqs receive-message --queue-uri x",
+        "make none",
+        "make insights NAME=none",
+        "make query NAME=none",
+        "make query NAME=job",
+    ],
 )
 def test_a_command_that_is_none_is_noticed(command: str) -> None:
-    with pytest.raises((AssertionError, ValueError)):
+    with pytest.raises((AssertionError, ValueError, KeyError)):
         check(command)
 
 
@@ -93,6 +101,9 @@ def check_make(words: list[str]) -> None:
     given = dict(word.split("=", 1) for word in words[1:])
     if words[0] == "insights":
         assert given["NAME"] in {query.name for query in LOG_QUERIES}
+    if words[0] == "query":
+        wanted = {name for name, each in QUESTIONS[given["NAME"]].parameters.items() if each.default is None}
+        assert wanted == ({"id"} if "ID" in given else set()), words
 
 
 def check_aws(service: str, operation: str, words: list[str]) -> None:

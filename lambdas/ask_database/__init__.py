@@ -1,0 +1,1 @@
+"""Named questions of people on call, answered from the database."""

@@ -1,0 +1,77 @@
+"""Who invoked this function: Lambda does not say, so the caller brings a proof that STS checks.
+
+The proof is a signed, not yet sent GetCallerIdentity (as aws-iam-authenticator and Vault use it): the function sends
+it, and STS answers with the ARN of whoever signed. The header that names the function is signed too, so a proof is
+worth nothing anywhere else, and STS refuses it a minute later.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import urllib3
+
+from lambdas.runtime.errors import ApiError, Unavailable
+
+HEADER = "x-rendio-function"
+_ARN = re.compile(rb"<Arn>([^<]{20,2048})</Arn>")
+_SECONDS = 3.0
+
+
+class CallerUnknown(ApiError):
+    """No proof came, or STS does not accept it."""
+
+    status, code = 403, "caller_unknown"
+    detail = "Who asks is not proven. Run ./rendio, which signs the proof, and look at your clock."
+
+
+class CallerNotChecked(Unavailable):
+    code, detail = "caller_not_checked", "STS does not answer, so nobody knows who asks. Try again."
+
+
+def caller_of(proof: object, context: Any) -> str:
+    """The ARN of who signed `proof` for this function.
+
+    Raises:
+        CallerUnknown: it proves nothing.
+        CallerNotChecked: STS cannot be asked.
+    """
+    url = str(proof or "")
+    if not _is_the_question(url, _sts_of_the_region()):
+        raise CallerUnknown
+    try:
+        with urllib3.PoolManager(retries=False, timeout=_SECONDS) as pool:
+            answer = pool.request("GET", url, headers={HEADER: str(context.function_name)}, redirect=False)
+    except urllib3.exceptions.HTTPError as error:
+        raise CallerNotChecked from error
+    found = _ARN.search(answer.data) if answer.status == 200 else None
+    if found is None:
+        if answer.status >= 500:
+            raise CallerNotChecked
+        raise CallerUnknown
+    return found[1].decode()
+
+
+def _sts_of_the_region() -> str:
+    """The region's own STS; where the SDK was told of another place, as on a laptop, that one."""
+    return os.environ.get("AWS_ENDPOINT_URL") or f"https://sts.{os.environ['AWS_REGION']}.amazonaws.com"
+
+
+def _is_the_question(url: str, own: str) -> bool:
+    """Whether `url` asks our own region's STS this one question, for this function's name, and nothing more."""
+    try:
+        asked, place = urlsplit(url), urlsplit(own)
+        given = parse_qs(asked.query, strict_parsing=True)
+    except ValueError:
+        return False
+    signed = ";".join(given.get("X-Amz-SignedHeaders", ())).lower().split(";")
+    return (
+        (asked.scheme, asked.netloc) == (place.scheme, place.netloc)
+        and asked.path in ("", "/")
+        and given.get("Action") == ["GetCallerIdentity"]
+        and HEADER in signed
+        and "host" in signed
+    )
