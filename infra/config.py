@@ -177,8 +177,8 @@ class Secrets(Section):
 class OnCall(Section):
     """Who is on call, which e-mail addresses alarms reach, and where people read runbooks.
 
-    `readers` look at the stack. A pager's URL is a capability: it lives in Secrets Manager, not here. `users_a_day` (new
-    ones) and `videos_a_day` are the traffic that is usual; what is many times that is told.
+    `readers` look at the stack. A pager's URL is a capability: it lives in Secrets Manager, not here. `users_a_day`
+    (new ones) and `videos_a_day` are the traffic that is usual; what is many times that is told.
     """
 
     runbooks_url: str = Field(pattern=r"^https://[^\s?#]+[^/\s?#]$")

@@ -154,7 +154,8 @@ def test_rows_are_bounded_and_the_rest_is_told_of() -> None:
     class Many:
         def ask(self, _question: Question, _values: object, *, limit: int) -> tuple[list[str], list[list[Any]]]:
             moment = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-            return ["a"], [[moment], [Decimal(3)], [UUID(int=0)], [timedelta(hours=1)]] + [[1]] * (limit - 4)
+            values: list[Any] = [moment, Decimal(3), UUID(int=0), timedelta(hours=1), *([1] * (limit - 4))]
+            return ["a"], [[value] for value in values]
 
     found = answer(Asked.parse({"name": "storage"}), Many())
     assert len(found["rows"]) == MAXIMUM_ROWS
