@@ -128,7 +128,8 @@ def render(template: str) -> str:
     )
     names = SimpleNamespace(stack=STACK, account=ACCOUNT, region=REGION, prefix=PREFIX)
     try:
-        return json.dumps(json.loads(environment.get_template(template).render(names=names)), separators=(",", ":"))
+        text = environment.get_template(template).render(names=names, buckets_that_go=[f"{PREFIX}-*"])
+        return json.dumps(json.loads(text), separators=(",", ":"))
     except (jinja2.TemplateError, ValueError) as error:
         raise LocalError(
             f"policies/{template} cannot be rendered.", why=str(error), fix="Correct the template."

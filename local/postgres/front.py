@@ -36,7 +36,7 @@ _LONGEST_SECRET = 65_536  # a token with session credentials has some thousand b
 _CHUNK = 256 * 1024
 
 # A member's rights come from every role it is in. rds_superuser may hand rds_iam out, and is not meant by it.
-_LOGIN = """
+LOGIN = """
 with recursive held(role) as (
   select oid from pg_authid where rolname = %(user)s
   union
@@ -86,7 +86,7 @@ class Catalog:
             for last_try in (False, True):
                 try:
                     connection = await self._connected()
-                    row = await (await connection.execute(_LOGIN, {"user": user})).fetchone()
+                    row = await (await connection.execute(LOGIN, {"user": user})).fetchone()
                     return None if row is None else Login(*row)
                 except psycopg.OperationalError as error:
                     await self.close()

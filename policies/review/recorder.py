@@ -214,7 +214,7 @@ def record(checkout: Path, stack: str) -> dict[str, Any]:
     spare, people = Recording(names.context()), []
     for template in sorted(set(documents.templates()) - used):
         if not _OF_FUNCTION.search((checkout / "policies" / template).read_text(encoding="utf-8")):
-            spare.render(template)
+            spare.render(template, buckets_that_go=[f"{names.prefix}-*"] if parsed.storage.force_destroy else [])
             people.append(template)
     versions = sorted((checkout / "lambdas" / "database_admin" / "schema_versions").glob("[0-9]*.sql"))
     return {

@@ -31,18 +31,21 @@ class Told:
 
     values: dict[str, list[str]] = field(default_factory=dict)
     solutions: list[State] = field(default_factory=list)
+    unfinished: list[State] = field(default_factory=list)
+    """Rows that an update meets, as far as possible from what its `with check` wants them to become."""
 
     def add(self, column: str, *values: str) -> None:
         known = self.values.setdefault(column, [])
         known += [value for value in values if value not in known]
 
     def states(self) -> list[State]:
-        """Rows to try on: each that satisfies a policy, and each of those with one value changed."""
+        """Rows to try on: each that satisfies a policy, each of those with one value changed, each unfinished one."""
         found: list[State] = [{}]
         for solution in self.solutions:
             found.append(solution)
             for column in solution:
                 found += [{**solution, column: value} for value in self.values[column]]
+        found += self.unfinished
         unique = {tuple(sorted(state.items())): state for state in found}
         return [unique[key] for key in sorted(unique)]
 
@@ -52,7 +55,7 @@ def told_by(policies: Sequence[str]) -> dict[str, Told]:
     found: dict[str, Told] = {}
     for statement in policies:
         for table, text in _expressions(statement):
-            tree = sqlglot.parse_one(text, dialect="postgres")
+            tree = _parsed(text)
             for owner, column, values in _comparisons(tree, table):
                 found.setdefault(owner, Told()).add(column, *values)
             told = found.setdefault(table, Told())
@@ -61,6 +64,11 @@ def told_by(policies: Sequence[str]) -> dict[str, Told]:
                     told.add(column, value)
                 if solution and solution not in told.solutions:
                     told.solutions.append(solution)
+    for statement in policies:
+        match = _policy(statement)
+        if match["using"] and match["check"]:
+            told = found[match["table"]]
+            told.unfinished += _unfinished(told, *(_solutions(_parsed(match[part])) for part in ("using", "check")))
     for told in found.values():
         told.solutions += [{column: value} for column, values in told.values.items() for value in values]
     return found
@@ -78,13 +86,33 @@ def expressions(statement: str) -> Iterator[str]:
         yield statement.partition(" return ")[2]
 
 
-def _expressions(statement: str) -> Iterator[tuple[str, str]]:
+def _policy(statement: str) -> re.Match[str]:
     match = _EXPRESSIONS.fullmatch(statement)
     if match is None:
         raise PolicyError(f"{' '.join(statement.split()[:6])!r} is no policy that can be tried")
+    return match
+
+
+def _expressions(statement: str) -> Iterator[tuple[str, str]]:
+    match = _policy(statement)
     for text in (match["using"], match["check"]):
         if text:
             yield match["table"], text
+
+
+def _parsed(text: str) -> exp.Expr:
+    return sqlglot.parse_one(text, dialect="postgres")
+
+
+def _unfinished(told: Told, met: list[dict[str, str]], wanted: list[dict[str, str]]) -> Iterator[State]:
+    for before, after in itertools.product(met, wanted):
+        changed = {column: value for column, value in after.items() if column not in before}
+        if changed:
+            other = {
+                column: next((each for each in reversed(told.values[column]) if each != value), value)
+                for column, value in changed.items()
+            }
+            yield {**before, **other}
 
 
 def _comparisons(tree: exp.Expr, table: str) -> Iterator[tuple[str, str, list[str]]]:
@@ -126,10 +154,8 @@ def _solutions(tree: exp.Expr) -> list[dict[str, str]]:
             return [{**left, **right} for left, right in pairs]
         case exp.Or():
             return [*_solutions(tree.left), *_solutions(tree.right)]
-        case exp.Not(this=exp.Is(expression=exp.Null(), this=exp.Column() as column)):
-            return [{column.name: SET}]
         case exp.Is(expression=exp.Null(), this=exp.Column() as column):
-            return [{column.name: NULL}]
+            return [{column.name: SET if tree.args.get("negate") else NULL}]
         case exp.Column():
             return [{tree.name: "true"}]
         case exp.Not(this=exp.Column() as column):

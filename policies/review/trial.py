@@ -104,9 +104,11 @@ class Trial:
             text = f"update {name} set {', '.join(values)}"  # of names and literals
             answers = self._try(role, [self._on(seed, text) for seed in seeds])
             said = " and ".join(_said(*item) for item in sorted(chosen.items()))
-            for whose in sorted({seed.whose for seed in seeds}):
-                met = any(permitted(a) for seed, a in zip(seeds, answers, strict=True) if seed.whose == whose)
-                yield self._row(role, f"update to {said}", f"{name}, rows", met, whose)
+            for seed, answer in zip(seeds, answers, strict=True):
+                of = [_said(*item) for item in sorted(seed.state.items())]
+                of += [f"the user's {_said(*item)}" for item in sorted(seed.user.items())]
+                row = f"{name}, rows"
+                yield self._row(role, f"update to {said}", row, permitted(answer), seed.whose, " and ".join(of))
 
     def _rows_of(self, role: Role) -> Iterator[Row]:
         for each in (self._schemas, self._memberships, self._routines, self._table_rights):
@@ -250,7 +252,8 @@ class Trial:
                     (f"update {name} to {value}", self._set(table, name, OWN, {name: value}))
                     for value in told.values.get(name, ())
                 ]
-        changes += [("update", self._set(table, plain[0], OWN, {}))] if plain else []
+        # The last is `updated_at` wherever there is one, which nothing is counted by.
+        changes += [("update", self._set(table, plain[-1], OWN, {}))] if plain else []
         # Whether a row is there for an update does not depend on what it is updated to: "0" once is "0" for all.
         first = self._on_rows(role, table, [changes[0][1]], seeds)
         there = [seed for seed, answer in zip(seeds, first, strict=True) if answer != "0"]

@@ -36,6 +36,8 @@ def parameters_of(template: str, names: Names) -> list[dict[str, str | list[str]
                 {"queue": names.inspect_image_dlq, "sender": names.function_role("inspect_image")},
                 {"queue": names.schedules_dlq, "sender": names.scheduler_role},
             ]
+        case "iam/deployer.json.j2":
+            return [{"buckets_that_go": []}, {"buckets_that_go": [f"{names.prefix}-*"]}]
         case "topics/alarms.json.j2":
             return [{"topic": names.page_topic}, {"topic": names.notify_topic}]
         case "iam/people_trust.json.j2":

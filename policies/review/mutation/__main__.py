@@ -24,6 +24,7 @@ from local.errors import LocalError
 from policies.errors import PolicyError
 from policies.review import stacks
 from policies.review.mutation import equivalents
+from policies.review.mutation.equivalents import like
 from policies.review.mutation.mutants import OPERATORS
 from policies.review.mutation.tries import sample, tries_of
 from policies.review.stacks import REPOSITORY, STACKS
@@ -37,9 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="make mutate", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--stack", choices=STACKS, default="dev", help="whose model; they differ in names alone")
+    parser.add_argument("--stack", choices=STACKS, default="dev", help="whose model; they differ little")
     parser.add_argument("--sample", type=int, default=EVERY, help="so many by chance, some of each operator; else all")
     parser.add_argument("--seed", type=int, default=None, help="which sample; printed, so that it can be repeated")
+    parser.add_argument("--only", default="", metavar="ID", help="those whose id is like this; `*` for any letters")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time")
     parser.add_argument("--json", action="store_true", help="print each mutant and what caught it as JSON")
     parser.add_argument("--operators", action="store_true", help="print the operators and what each does")
@@ -66,6 +68,7 @@ def _part(chosen: argparse.Namespace) -> int:
     model = stacks.load([chosen.stack])[chosen.stack]
     with tries_of(model) as tries:
         mutants = sample(tries.mutants, chosen.sample, chosen.seed) if chosen.sample else tries.mutants
+        mutants = [mutant for mutant in mutants if not chosen.only or like(mutant.id, chosen.only)]
         print(json.dumps({"total": len(mutants), "all": len(tries.mutants)}), flush=True)
         for mutant in mutants[chosen.part :: chosen.jobs]:
             catch = tries.catches(mutant)
@@ -79,7 +82,7 @@ def _side_by_side(chosen: argparse.Namespace) -> Iterator[Outcome]:
     lines: SimpleQueue[Outcome | None] = SimpleQueue()
     command = [
         sys.executable, "-m", "policies.review.mutation", "--stack", chosen.stack, "--sample", str(chosen.sample),
-        "--seed", str(chosen.seed), "--jobs", str(chosen.jobs),
+        "--seed", str(chosen.seed), "--jobs", str(chosen.jobs), "--only", chosen.only,
     ]  # fmt: skip
 
     def run(part: int) -> int:
@@ -115,7 +118,7 @@ def _report(
     caught = [str(outcome["mutant"]) for outcome in outcomes if outcome["by"]]
     survived = [str(outcome["mutant"]) for outcome in outcomes if not outcome["by"]]
     idle = [mutant for mutant in survived if not any(entry.names(mutant) for entry in listed)]
-    problems = equivalents.wrong(listed, caught, survived, whole=chosen.sample == EVERY)
+    problems = equivalents.wrong(listed, caught, survived, whole=chosen.sample == EVERY and not chosen.only)
     by = Counter(str(outcome["by"]) for outcome in outcomes if outcome["by"])
     operators = Counter(str(outcome["operator"]) for outcome in outcomes)
     summary = {

@@ -30,8 +30,12 @@ class Equivalent:
     because: str
 
     def names(self, mutant: str) -> bool:
-        # Brackets are letters here: ids hold them.
-        return fnmatch.fnmatchcase(mutant, self.pattern.replace("[", "[[]"))
+        return like(mutant, self.pattern)
+
+
+def like(mutant: str, pattern: str) -> bool:
+    """Whether the id has this form; brackets are letters in it, since ids hold them."""
+    return fnmatch.fnmatchcase(mutant, pattern.replace("[", "[[]"))
 
 
 def read(path: Path = FILE) -> list[Equivalent]:

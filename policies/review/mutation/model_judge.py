@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from lambdas.runtime.access_catalog import Snapshot, drifts, take_snapshot
+from local.postgres.front import LOGIN
 from policies.model.postgres import policy_reasons
 from policies.review.actors import OWNER
 from policies.review.lints import run
@@ -30,6 +31,9 @@ select format('%%s: %%s %%s.%%I', r.rolname, verb, c.oid::regclass, a.attname)
   join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
  where r.rolname = any(%s) and n.nspname !~ '^(pg_|information_schema)'
    and has_column_privilege(r.oid, c.oid, a.attnum, verb)"""
+_LOGIN = f"""
+select rolcanlogin, login.*, has_database_privilege(oid, current_database(), 'connect')
+  from pg_roles cross join ({LOGIN}) login where rolname = %(user)s"""  # noqa: S608  # of constants
 Decisions = dict[Attempt, str]
 
 
@@ -140,11 +144,7 @@ class ModelJudge:
         names, found = sorted(self._database.stack.postgres["roles"]), {}
         with self._database.superuser() as connection:
             for name in names:
-                row = connection.execute(
-                    "select rolcanlogin, pg_has_role(oid, 'rds_iam', 'member'),"
-                    " has_database_privilege(oid, current_database(), 'connect') from pg_roles where rolname = %s",
-                    (name,),
-                ).fetchone()
+                row = connection.execute(_LOGIN.encode(), {"user": name}).fetchone()
                 found[f"{name} is a login, by token, that may connect"] = str(row)
         through = next(role.login for role in self._roles if role.role == USERS_ROLE)
         with self._database.connect(through) as connection, connection.transaction(force_rollback=True):
