@@ -1,6 +1,6 @@
 # Every target is a command of ./rendio; this file only gives them the names people expect.
 .DEFAULT_GOAL := help
-COMMANDS := up preview down stop status logs env journey proof lint test canary chaos backfill insights query lock policies matrix mutate review pulumi
+COMMANDS := up preview down stop status logs env journey proof lint test canary chaos backfill insights query subscriptions lock policies matrix mutate review pulumi
 
 .PHONY: help $(COMMANDS)
 
@@ -8,7 +8,7 @@ help: ## What there is to run
 	@./rendio --help
 
 # ARGS reaches the command: make preview ARGS=--diff, make logs ARGS="device_check -f".
-$(filter-out backfill insights query matrix mutate review,$(COMMANDS)):
+$(filter-out backfill insights query subscriptions matrix mutate review,$(COMMANDS)):
 	@./rendio $@ $(ARGS)
 
 insights: ## make insights NAME=request ID=… STACK=prod [HOURS=24]
@@ -16,6 +16,9 @@ insights: ## make insights NAME=request ID=… STACK=prod [HOURS=24]
 
 query: ## make query NAME=job ID=… STACK=prod [PARAM=hours=48]; make query names all
 	@./rendio query $(NAME) $(if $(ID),--id $(ID)) $(if $(PARAM),--param $(PARAM)) $(if $(STACK),--stack $(STACK)) $(ARGS)
+
+subscriptions: ## make subscriptions STACK=prod
+	@./rendio subscriptions $(if $(STACK),--stack $(STACK)) $(ARGS)
 
 backfill: ## make backfill STACK=prod RATE=60 [DRY_RUN=1] [FAILED=1]
 	@./rendio backfill $(if $(STACK),--stack $(STACK)) $(if $(RATE),--rate $(RATE)) $(if $(DRY_RUN),--dry-run) $(if $(FAILED),--failed)

@@ -205,6 +205,7 @@ class Environments:
             case FunctionId.HEARTBEAT:
                 return {
                     "PAGE_TOPIC_ARN": self._names.arn.topic(self._names.page_topic),
+                    "NOTIFY_TOPIC_ARN": self._names.arn.topic(self._names.notify_topic),
                     "PAGE_DLQ": self._names.page_dlq,
                     "HEARTBEAT_SECRET": self._names.secret("heartbeat"),
                 }

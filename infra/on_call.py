@@ -18,8 +18,8 @@ OLDEST_CALL_SECONDS = 3600
 class OnCall(pulumi.ComponentResource):
     """Two topics by severity, and a queue for the calls that the on-call service did not take.
 
-    An e-mail subscription does nothing until its recipient confirms it; on the page topic, the heartbeat tells of one
-    that waits within minutes of an `up`.
+    An e-mail subscription does nothing until its recipient confirms it: `./rendio subscriptions` and, on a laptop, `up`
+    name those that wait, and the heartbeat keeps silent while one does.
     """
 
     page_topic_arn: pulumi.Output[str]
@@ -51,7 +51,7 @@ class OnCall(pulumi.ComponentResource):
             opts=self._child,
         )
         self.page_topic_arn, self.notify_topic_arn = page.arn, notify.arn
-        self.ready = [page, *self.letters.ready]
+        self.ready = [page, notify, *self.letters.ready]
         self.register_outputs({"page_topic_arn": self.page_topic_arn, "notify_topic_arn": self.notify_topic_arn})
 
     def _topic(self, severity: str, name: TopicName, recipients: list[str]) -> aws.sns.Topic:

@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from local import canary, checks, environment, insights, logs, operations, questions, report, scope
+from local import canary, checks, environment, insights, logs, operations, questions, report, scope, subscriptions
 from local.backfill import FUNCTION, Backfill
 from local.cloud import Cloud
 from local.errors import Interrupted, LocalError
@@ -40,6 +40,7 @@ def up(
     deployment = cloud.up(meanwhile=_prepare_journey if journey else lambda: None)
     passed = _journey(cloud) if journey else True
     report.summary(cloud, deployment)
+    subscriptions.warn(subscriptions.of(operations.client(STACK, "sns"), STACK), report.console())
     if not passed:
         raise LocalError(
             "The stack is up, but the journey failed.",
@@ -108,6 +109,17 @@ def env() -> None:
 def journey() -> None:
     """Act as a phone: check in, upload a photograph, load it back, be refused what is not one's own."""
     if not _journey(Cloud(State.default())):
+        raise typer.Exit(1)
+
+
+@app.command(name="subscriptions")
+def show_subscriptions(
+    stack: Annotated[str, typer.Option(help="local, or a stack on AWS, with this shell's credentials.")] = STACK,
+) -> None:
+    """Who gets a stack's alarms, and who never confirmed that; fails while somebody has not."""
+    found = subscriptions.of(operations.client(stack, "sns"), stack)
+    subscriptions.show(found, report.console())
+    if any(not subscription.confirmed for subscription in found):
         raise typer.Exit(1)
 
 

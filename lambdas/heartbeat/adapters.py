@@ -25,6 +25,7 @@ class MonitorUnreachable(FunctionError):
 class Settings:
     stack: str
     page_topic_arn: str
+    notify_topic_arn: str
     page_dlq: str
     heartbeat_secret: str
 
@@ -46,11 +47,12 @@ class AwsWay:
                     acting += bool(alarm.get("ActionsEnabled", True))
         return paging, acting
 
-    def subscribers(self) -> tuple[int, int]:
+    def subscribers(self, severity: str) -> tuple[int, int]:
+        topics = {"page": self.settings.page_topic_arn, "notify": self.settings.notify_topic_arn}
         pages = clients.sns().get_paginator("list_subscriptions_by_topic")
         arns = [
             str(found["SubscriptionArn"])
-            for page in pages.paginate(TopicArn=self.settings.page_topic_arn)
+            for page in pages.paginate(TopicArn=topics[severity])
             for found in page["Subscriptions"]
         ]
         confirmed = sum(arn.startswith("arn:") for arn in arns)

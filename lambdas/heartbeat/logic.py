@@ -12,8 +12,8 @@ class Way(Protocol):
         """How many alarms page, and how many of them may act."""
         ...
 
-    def subscribers(self) -> tuple[int, int]:
-        """How many subscribers of the page topic are confirmed, and how many are not."""
+    def subscribers(self, severity: str) -> tuple[int, int]:
+        """How many subscribers of the topic `page` or `notify` are confirmed, and how many are not."""
         ...
 
     def undelivered(self) -> int:
@@ -31,9 +31,10 @@ def faults(way: Way) -> list[str]:
     alarms, acting = way.alarms()
     if not alarms or acting < alarms:
         found.append(f"{acting} of {alarms} paging alarms may act")
-    confirmed, pending = way.subscribers()
-    if not confirmed or pending:
-        found.append(f"{confirmed} subscribers of the page topic are confirmed, {pending} are not")
+    for severity in ("page", "notify"):
+        confirmed, pending = way.subscribers(severity)
+        if pending or (severity == "page" and not confirmed):
+            found.append(f"{confirmed} subscribers of the {severity} topic are confirmed, {pending} are not")
     if undelivered := way.undelivered():
         found.append(f"{undelivered} calls were not taken by the on-call service")
     if not way.metrics_flow():

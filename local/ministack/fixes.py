@@ -17,6 +17,7 @@ from local.ministack import (
     schedules,
     secure_transport,
     snapshots,
+    subscriptions,
 )
 
 ALL = (
@@ -33,6 +34,7 @@ ALL = (
     aws_metrics,
     log_insights,
     schedules,
+    subscriptions,
     snapshots,
 )
 

@@ -186,8 +186,11 @@ class TopicSubscription(Resource):
                 )
                 for page in pages:
                     for found in page["Subscriptions"]:
-                        if (found["Protocol"], found["Endpoint"]) == (inputs["protocol"], inputs["endpoint"]):
-                            return str(found["SubscriptionArn"])
+                        if (found["Protocol"], found["Endpoint"]) != (inputs["protocol"], inputs["endpoint"]):
+                            continue
+                        arn = str(found["SubscriptionArn"])
+                        # A listing hides the name of what waits for its confirmation; Subscribe tells it again.
+                        return arn if arn.startswith("arn:") else None
         except Gone:
             return None
         return None

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local import daemons
+from local import daemons, subscriptions
 from local.insights import ask
 from tests.stack.deployed import PREFIX, Deployed, eventually
 
@@ -80,6 +80,36 @@ def test_the_heartbeat_comes_while_pages_would_arrive_and_stays_away_else(stack:
         (fault,) = invoke(stack, "heartbeat", {})["faults"]
     assert "paging alarms may act" in fault
     assert beats(stack) == sound
+
+
+@contextmanager
+def address(stack: Deployed, topic: str) -> Iterator[str]:
+    """An e-mail address that is subscribed and was not confirmed by anybody."""
+    endpoint, sns = f"{topic}@example.org", stack.root("sns")
+    arn = sns.subscribe(
+        TopicArn=stack.outputs[f"{topic}_topic_arn"], Protocol="email", Endpoint=endpoint, ReturnSubscriptionArn=True
+    )["SubscriptionArn"]
+    try:
+        yield endpoint
+    finally:
+        sns.unsubscribe(SubscriptionArn=arn)
+
+
+@pytest.mark.plan("M15")
+@pytest.mark.parametrize("topic", ["page", "notify"])
+def test_an_address_that_nobody_confirmed_is_named_and_silences_the_heartbeat(stack: Deployed, topic: str) -> None:
+    def waiting() -> list[str]:
+        return [each.endpoint for each in subscriptions.of(stack.root("sns"), "local") if not each.confirmed]
+
+    def faults() -> list[str]:
+        return [fault for fault in invoke(stack, "heartbeat", {})["faults"] if "subscribers" in fault]
+
+    assert (waiting(), faults()) == ([], [])
+    with address(stack, topic) as endpoint:
+        assert waiting() == [endpoint]
+        (fault,) = faults()
+        assert f"of the {topic} topic are confirmed, 1 are not" in fault
+    assert (waiting(), faults()) == ([], [])
 
 
 @pytest.mark.plan("M15")

@@ -250,3 +250,21 @@ def test_the_servers_log_holds_no_credentials(emulator: Emulator) -> None:
     written = emulator.log()
     for secret in ("X-Amz-Signature", "X-Amz-Security-Token", "canary-of-a-header", "Bearer "):
         assert secret not in written
+
+
+def test_an_e_mail_address_waits_until_its_owner_confirms(emulator: Emulator, unpatched: Emulator) -> None:
+    for running, waits in ((emulator, True), (unpatched, False)):
+        sns = running.root_client("sns")
+        topic = sns.create_topic(Name="mailed")["TopicArn"]
+        asked = {"TopicArn": topic, "Protocol": "email", "Endpoint": "on-call@example.org"}
+        arn = sns.subscribe(**asked, ReturnSubscriptionArn=True)["SubscriptionArn"]
+        [listed] = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        assert (listed["SubscriptionArn"] == "PendingConfirmation") is waits, "fixed: drop subscriptions"
+        told = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+        assert told["PendingConfirmation"] == str(waits).lower()
+    sns, topic = emulator.root_client("sns"), f"arn:aws:sns:{REGION}:{ACCOUNT}:mailed"
+    assert sns.subscribe(**asked)["SubscriptionArn"] == "pending confirmation"
+    token = (emulator.root / "log").read_text().rpartition("Token=")[2].split()[0]
+    confirmed = sns.confirm_subscription(TopicArn=topic, Token=token)["SubscriptionArn"]
+    [listed] = [each for each in sns.list_subscriptions()["Subscriptions"] if each["TopicArn"] == topic]
+    assert listed["SubscriptionArn"] == confirmed

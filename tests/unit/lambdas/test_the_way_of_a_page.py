@@ -45,14 +45,15 @@ class Sound:
 
     alarming: tuple[int, int] = (12, 12)
     subscribed: tuple[int, int] = (1, 0)
+    notified: tuple[int, int] = (0, 0)
     kept: int = 0
     flowing: bool = True
 
     def alarms(self) -> tuple[int, int]:
         return self.alarming
 
-    def subscribers(self) -> tuple[int, int]:
-        return self.subscribed
+    def subscribers(self, severity: str) -> tuple[int, int]:
+        return self.subscribed if severity == "page" else self.notified
 
     def undelivered(self) -> int:
         return self.kept
@@ -71,7 +72,8 @@ def test_a_sound_way_has_no_faults() -> None:
         ({"alarming": (12, 11)}, "11 of 12"),
         ({"alarming": (0, 0)}, "0 of 0"),
         ({"subscribed": (0, 0)}, "0 subscribers"),
-        ({"subscribed": (1, 1)}, "1 are not"),
+        ({"subscribed": (1, 1)}, "of the page topic are confirmed, 1 are not"),
+        ({"notified": (2, 1)}, "of the notify topic are confirmed, 1 are not"),
         ({"kept": 2}, "2 calls"),
         ({"flowing": False}, "no metric"),
     ],
