@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from policies.review.actors import USERS_SESSION
 from policies.review.attempts import Attempt
 from policies.review.rows import ALLOW, DENY, Row
-from policies.review.trial import NO_CLAIMS, Trial
+from policies.review.trial import Trial
+from policies.review.trial_roles import NO_CLAIMS
 
 ANYTHING, ANYTHING_ELSE = "anything", "anything else"
 _KINDS = {"objects": "object", "login": "database login", "anything": "thing of the account", "log": "log"}

@@ -10,10 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 from psycopg import sql
 
 from policies.review import trial_rows
@@ -23,24 +21,8 @@ from policies.review.rows import ALLOW, DENY, Attempt, Row
 from policies.review.stacks import REPOSITORY, Stack
 from policies.review.trial_database import REFUSED, Statement, TrialDatabase, permitted, trial_database
 from policies.review.trial_facts import LATER, OUTSIDER, ROUTINES, STRANGER, facts, unbound
-from policies.review.trial_rows import OTHERS, OWN, PERSONS, Seed, Table
-
-USERS_ROLE = "authenticated"
-NO_CLAIMS = "no claims set"
-
-
-@dataclass(frozen=True)
-class Role:
-    """Who acts: a login, possibly as another role, with a user's claims or none."""
-
-    label: str
-    login: str
-    role: str = ""
-    claims: bool = True
-
-    @property
-    def context(self) -> str:
-        return "" if self.claims else NO_CLAIMS
+from policies.review.trial_roles import USERS_ROLE, Role, connecting, roles
+from policies.review.trial_rows import OTHERS, OWN, Seed, Table
 
 
 class Trial:
@@ -74,9 +56,9 @@ class Trial:
         """
         self._chosen = [table for name, table in self._tables.items() if tables is None or name in tables]
         self._unbound = unbound(self.database)
-        roles, logins = self.roles(), [role for role in self._logins() if role.claims]
-        found = [self._row(role, "connect", "the database", self._connects[role.login]) for role in logins]
-        for role in roles:
+        connects = connecting(self.database)
+        found = [self._row(role, "connect", "the database", may) for role, may in connects.items()]
+        for role in roles(self.database, connects):
             found += self._rows_of(role)
         return sorted({*found, *facts(self.database)})
 
@@ -110,36 +92,13 @@ class Trial:
                 row = f"{name}, rows"
                 yield self._row(role, f"update to {said}", row, permitted(answer), seed.whose, " and ".join(of))
 
+    def roles(self) -> list[Role]:
+        """Who is tried here."""
+        return roles(self.database, connecting(self.database))
+
     def _rows_of(self, role: Role) -> Iterator[Row]:
         for each in (self._schemas, self._memberships, self._routines, self._table_rights):
             yield from each(role)
-
-    def roles(self) -> list[Role]:
-        """Each login with and without a user's claims, users as their role, and a login that nobody knows."""
-        self._connects = {role.login: self._may_connect(role.login) for role in self._logins() if role.claims}
-        logins = [role for role in self._logins() if self._connects[role.login] or role.login == STRANGER]
-        through = next((role.login for role in logins if self._may_become(role.login, USERS_ROLE)), "")
-        as_user = [Role("user", through, USERS_ROLE), Role("anonymous", through, USERS_ROLE, claims=False)]
-        return [*logins, *(as_user if through else ())]
-
-    def _logins(self) -> list[Role]:
-        start = f"rendio_{self.database.stack.name}_"
-        logins = {name for name in self.database.stack.postgres["roles"] if name.startswith(start)}
-        found = []
-        for login in sorted({*logins, self.database.master}):
-            label = f"function {login.removeprefix(start).replace('_', '-')}"
-            found += [Role(label, login), Role(label, login, claims=False)]
-        return [*found, Role("login of no function", STRANGER)]
-
-    def _may_connect(self, login: str) -> bool:
-        try:
-            with self.database.connect(OUTSIDER if login == STRANGER else login):
-                return True
-        except psycopg.OperationalError:
-            return False
-
-    def _may_become(self, login: str, role: str) -> bool:
-        return self.database.attempt(login, [Statement(f"set local role {role}")]) == ["0"]
 
     def _try(self, role: Role, statements: Sequence[Statement]) -> list[str]:
         claims = {"sub": OWNER, "role": USERS_ROLE} if role.claims else None
@@ -361,6 +320,3 @@ def _deciding(outcomes: Sequence[tuple[Seed, bool]]) -> set[str]:
 
 def _said(column: str, value: str) -> str:
     return f"{column} {'is null' if value == NULL else 'is set' if value == SET else f'= {value}'}"
-
-
-__all__ = ["PERSONS", "Role", "Trial", "trial_of"]

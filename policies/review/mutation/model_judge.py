@@ -19,8 +19,9 @@ from policies.review.actors import OWNER
 from policies.review.lints import run
 from policies.review.mutation.mutants import Catch, ModelMutant
 from policies.review.rows import Attempt, Row
-from policies.review.trial import USERS_ROLE, Role, Trial
+from policies.review.trial import Trial
 from policies.review.trial_facts import facts
+from policies.review.trial_roles import USERS_ROLE, Role
 
 # The trial's own tables, policies and login break rules on purpose.
 _OF_THE_TRIAL = "trial_"
