@@ -75,7 +75,7 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
         video_migrations=video_migrations,
         on_call=on_call.ready,
     )
-    AccessModel(
+    access_model = AccessModel(
         "access-model",
         names=names,
         model=model.as_input(),
@@ -113,7 +113,7 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
         bucket=storage.videos,
         function=functions[FunctionId.MAKE_THUMBNAIL],
     )
-    Schedules("schedules", names=names, documents=documents, functions=functions)
+    Schedules("schedules", names=names, documents=documents, functions=functions, after=[access_model.applied])
     Pager("pager", on_call=on_call, page_on_call=functions[FunctionId.PAGE_ON_CALL])
     generated = {"api": api.id, **{f"nat-{zone}": nat for zone, nat in network.nat_gateway_ids.items()}}
     alarms = Alarms(

@@ -122,6 +122,7 @@ class AccessModel(pulumi.ComponentResource):
     published version is invoked: the code that was packaged with this very model.
     """
 
+    applied: pulumi.Resource
     result: pulumi.Output[str]
 
     def __init__(
@@ -143,5 +144,5 @@ class AccessModel(pulumi.ComponentResource):
             input=json.dumps({"stack": names.stack, "database": DATABASE_NAME, **model}, sort_keys=True),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[database.instance, *database_admin.ready]),
         )
-        self.result = invocation.result
+        self.applied, self.result = invocation, invocation.result
         self.register_outputs({"result": self.result})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -113,7 +114,10 @@ RUNS = (
 
 
 class Schedules(pulumi.ComponentResource):
-    """A group of schedules and the role they start functions as. What could not be started is a dead letter."""
+    """A group of schedules and the role they start functions as. What could not be started is a dead letter.
+
+    `after`: what functions need before they run by themselves; a sweep that no login lets in would page.
+    """
 
     def __init__(
         self,
@@ -122,6 +126,7 @@ class Schedules(pulumi.ComponentResource):
         names: Names,
         documents: Documents,
         functions: Functions,
+        after: Sequence[pulumi.Resource],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("rendio:schedules:Schedules", resource_name, None, opts)
@@ -163,6 +168,6 @@ class Schedules(pulumi.ComponentResource):
                     },
                     "dead_letter_config": {"arn": letters.arn},
                 },
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *letters.ready]),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *letters.ready, *after]),
             )
         self.register_outputs({"dead_letters": letters.arn})

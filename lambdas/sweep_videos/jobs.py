@@ -56,9 +56,7 @@ class PostgresJobs:
                 _TO_ASK + _UNASKED + " order by coalesce(polled_at, created_at) limit %(limit)s",
                 {"age": age, "limit": _BATCH},
             ).fetchall()
-        return [
-            OpenJob(row["id"], row["model"], row["generator_request_id"], row["order_request_id"]) for row in rows
-        ]
+        return [OpenJob(row["id"], row["model"], row["generator_request_id"], row["order_request_id"]) for row in rows]
 
     def asking(self, job_id: UUID, age: timedelta) -> bool:
         """Note that the generator is asked now; False when somebody else was faster."""

@@ -33,8 +33,8 @@ LONG = {
 SHORT = {**LONG, "users": 150, "jobs": 450, "clean": (20, 20.7), "thin": (0, 0), "outage": (21, 21.5)}
 THIN = 0.02
 GENERATION_MILLISECONDS = 1500
-# Between two parts, all windows that page run out (the longest is an hour), and sweeps find nothing more to do.
-PAUSE_MINUTES = 65
+# Before each part: no alarm that pages is on for so long, which outlasts the windows of all but the hourly ones.
+CALM_MINUTES, PATIENCE_MINUTES = 30, 90
 
 
 def run(
@@ -122,12 +122,14 @@ class Day:
         httpx.post(f"{self._fal}/_control/outcomes", json=[*failing, sound], trust_env=False).raise_for_status()
 
     def _quiet(self) -> None:
-        """Wait until no alarm that pages is on, with its reasons run out, and the deployment's own noise is over."""
-        deadline = time.monotonic() + self._pace.compressed(60.0 * PAUSE_MINUTES)
-        while self._on() and time.monotonic() < deadline:
-            time.sleep(1)
-        if on := self._on():
-            raise RuntimeError(f"before users came, {', '.join(on)} paged and did not end; see its runbook")
+        """Wait until nothing has paged for a while: a deployment, or what was played before, is no part of this."""
+        calm, deadline = time.time(), time.time() + self._pace.compressed(60.0 * PATIENCE_MINUTES)
+        while time.time() - calm < self._pace.compressed(60.0 * CALM_MINUTES):
+            if on := self._on():
+                calm = time.time()
+                if calm > deadline:
+                    raise RuntimeError(f"before users came, {', '.join(on)} paged and did not end; see its runbook")
+            time.sleep(0.5)
 
     def _on(self) -> list[str]:
         found = self._stack.root("cloudwatch").describe_alarms(

@@ -69,6 +69,14 @@ def test_a_function_in_the_vpc_comes_after_its_ways_out(up: TreeOf, stack: str) 
         assert bool(missing(tree, function, routes_out(tree))) != in_vpc
 
 
+def test_nothing_runs_by_the_clock_before_the_database_lets_functions_in(up: TreeOf, stack: str) -> None:
+    """Else the sweeps of a first deployment page: the database is down, for all they can tell."""
+    tree = up(stack)
+    access_model = tree.of_type("aws:lambda/invocation:Invocation")
+    for schedule in tree.of_type("aws:scheduler/schedule:Schedule"):
+        assert not missing(tree, schedule, access_model)
+
+
 @pytest.mark.parametrize(
     ("later", "earlier"),
     [
