@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 from uuid import UUID
 
-from lambdas.migrate_video.logic import MAXIMUM_ATTEMPTS, Attempt
+from lambdas.migrate_video.logic import Attempt
 from lambdas.migrate_video.video_copy import Stored
 from lambdas.runtime.database import Database
 from lambdas.runtime.errors import DatabaseUnavailable
+from lambdas.runtime.migration_lease import MAXIMUM_ATTEMPTS
 from lambdas.runtime.observability import log
 from lambdas.runtime.video_keys import VideoKey
 

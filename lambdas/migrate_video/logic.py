@@ -16,13 +16,11 @@ from uuid import UUID
 
 from lambdas.migrate_video.errors import CopyFailed
 from lambdas.migrate_video.video_copy import Copied, Stored
+from lambdas.runtime.migration_lease import LEASE_EXTRA_SECONDS, MAXIMUM_ATTEMPTS
 from lambdas.runtime.observability import log
 from lambdas.runtime.video_keys import VideoKey
 
-MAXIMUM_ATTEMPTS = 4  # the first and the plan's three retries
 MAXIMUM_BACKOFF_SECONDS = 890  # its message waits a little longer, and SQS holds none back for more than 900 s
-# After its last second an attempt may still write down its end; its function lives no longer than the lease.
-LEASE_EXTRA_SECONDS = 30
 
 
 class Outcome(StrEnum):

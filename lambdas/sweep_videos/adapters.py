@@ -12,14 +12,13 @@ from lambdas.runtime.database import Database, DatabaseSettings
 from lambdas.runtime.environment import read_settings
 from lambdas.runtime.generations import Change, PostgresGenerations, settle
 from lambdas.runtime.generator import Fal, Generation
+from lambdas.runtime.migration_lease import LEASE_EXTRA_SECONDS
 from lambdas.runtime.migration_queue import MigrationQueue
 from lambdas.runtime.secrets import Secret
 from lambdas.runtime.video_models import MODELS
 from lambdas.sweep_videos.jobs import PostgresJobs
 from lambdas.sweep_videos.logic import OpenJob, Sweeper
 from lambdas.sweep_videos.objects import S3Objects
-
-_LEASE_EXTRA_SECONDS = 30  # lambdas/migrate_video/logic.py
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class Adapters:
             settle=settled,
             send=partial(self.queue.send_all, request_id=request_id),
             result_age=timedelta(days=self.settings.fal_result_days),
-            lease=timedelta(seconds=self.settings.video_migration_total_seconds + _LEASE_EXTRA_SECONDS),
+            lease=timedelta(seconds=self.settings.video_migration_total_seconds + LEASE_EXTRA_SECONDS),
         )
 
     def _look(self, job: OpenJob) -> Generation:

@@ -6,10 +6,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from lambdas.runtime.database import Database
+from lambdas.runtime.migration_lease import MAXIMUM_ATTEMPTS
 from lambdas.runtime.video_keys import VideoKey
 from lambdas.sweep_videos.logic import Backlog, GivenUp, OpenJob
 
-MAXIMUM_ATTEMPTS = 4  # of a video migration (lambdas/migrate_video/logic.py)
 _BATCH = 200
 _MESSAGES = 500
 

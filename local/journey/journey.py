@@ -68,6 +68,8 @@ class Journey:
             ("a web page named .jpg: refused", self.web_page),
             ("an app with no session uploads (phase compatible)", self.anonymous),
             *videos.steps,
+            ("another user closes his account: his token is refused", self.close_account),
+            ("hers is untouched by that", self.others_untouched),
         ]
 
     def check_in(self) -> str:
@@ -158,6 +160,17 @@ class Journey:
         self.images["refused"] = image["image_id"]
         self.images["not uploaded"] = self.alice.request_upload(1000)["image_id"]
         return str(image["reason"])
+
+    def close_account(self) -> str:
+        answer = self.bob.call("DELETE", "/v1/me")
+        require(answer.status_code == 202, f"it was answered {told(answer)}")
+        return refused(self.bob.call("GET", "/v1/me"), 403)
+
+    def others_untouched(self) -> str:
+        require(self.alice.me()["user_id"] == self.alice.session["user_id"], "she is another user")
+        image = self.alice.image(self.form["image_id"])
+        require(self.alice.download(image["image_url"]).content == self.photo, "her photograph does not load back")
+        return "her account and her photograph"
 
     def anonymous(self) -> str:
         answer = self.alice.upload_anonymous(photograph(2, width=640, height=480))

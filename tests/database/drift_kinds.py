@@ -8,29 +8,20 @@ from typing import Any
 
 from infra.names import Names
 from policies.model.documents import Documents
-from tests.database.scene import STACK
+from tests.database.scene import STACK, Database
 from tests.local.ministack.emulator import ACCOUNT, REGION
 
 NAMES = Names(stack=STACK, region=REGION, account=ACCOUNT)
 DOCUMENTS = Documents(NAMES.context())
 IMAGES, VIDEOS = NAMES.images_bucket, NAMES.videos_bucket
 
-# What is done to the database, as its superuser -> kind, object
-IN_THE_DATABASE = {
-    "alter role rendio_local_me with createdb": ("role", "rendio_local_me"),
-    "alter role rendio_local_view_image nologin": ("role", "rendio_local_view_image"),
-    "alter role rendio_local_inspect_image bypassrls": ("role", "rendio_local_inspect_image"),
-    "create role intruder login": ("role", "intruder"),
-    "alter role rendio_local_me set search_path = public": ("setting", "rendio_local_me in database *"),
-    "alter database rendio set row_security = off": ("setting", "every role in database rendio"),
-    "grant authenticated to rendio_local_inspect_image granted by rendio_local_database_admin": (
-        "membership",
-        "rendio_local_inspect_image in authenticated, granted by rendio_local_database_admin",
-    ),
-    "grant authenticated to rendio_local_me with inherit true granted by rendio_local_database_admin": (
-        "membership",
-        "rendio_local_me in authenticated, granted by rendio_local_database_admin",
-    ),
+# What is done to the database -> kind, object. As its superuser:
+_BY_THE_SUPERUSER = {
+    "drop policy images_select_own on public.images": ("policy", "public.images.images_select_own"),
+    "create policy open on public.images for select to authenticated using (true)": ("policy", "public.images.open"),
+    "alter policy users_select_own on public.users using (true)": ("policy", "public.users.users_select_own"),
+    "alter table public.users disable row level security": ("row-level security", "public.users"),
+    "alter table public.images no force row level security": ("row-level security", "public.images"),
     "grant delete on public.images to authenticated": ("grant", "authenticated on table public.images"),
     "grant select (sha256) on public.images to authenticated": (
         "grant",
@@ -43,24 +34,65 @@ IN_THE_DATABASE = {
         "grant",
         "rendio_local_me on sequence public.credit_ledger_id_seq",
     ),
-    "alter default privileges for role rendio_local_database_admin in schema public grant select on tables to"
-    " authenticated": ("default privileges", "tables of rendio_local_database_admin in public"),
-    "drop policy images_select_own on public.images": ("policy", "public.images.images_select_own"),
-    "create policy open on public.images for select to authenticated using (true)": ("policy", "public.images.open"),
-    "alter policy users_select_own on public.users using (true)": ("policy", "public.users.users_select_own"),
-    "alter table public.credit_ledger disable row level security": ("row-level security", "public.credit_ledger"),
-    "alter table public.images no force row level security": ("row-level security", "public.images"),
+    "grant temporary on database rendio to rendio_local_me": ("grant", "rendio_local_me on database rendio"),
+    "alter role rendio_local_me with createdb": ("role", "rendio_local_me"),
+    "alter role rendio_local_view_image nologin": ("role", "rendio_local_view_image"),
+    "alter role rendio_local_me set search_path = public": ("setting", "rendio_local_me in database *"),
+    "alter database rendio set row_security = off": ("setting", "every role in database rendio"),
     "alter table public.devices owner to rendio_local_device_check": ("owner", "table public.devices"),
-    "alter function auth.jwt() owner to rendio_local_device_check": ("owner", "function auth.jwt()"),
     "alter function auth.uid() security definer": ("function", "auth.uid()"),
     "alter function auth.role() set search_path = public": ("function", "auth.role()"),
+    "alter table public.users add constraint planted check (credits_remaining < 5000)": (
+        "constraint",
+        "public.users.planted",
+    ),
+    "create trigger planted before update on public.users for each row"
+    " execute function suppress_redundant_updates_trigger()": ("trigger", "public.users.planted"),
+    "create or replace function auth.uid() returns uuid language sql return null::uuid": ("function", "auth.uid()"),
+}
+# As the master: roles, grants of roles and default privileges remember who made them.
+_BY_THE_MASTER = {
+    "create role intruder login": ("role", "intruder"),
+    "grant authenticated to rendio_local_inspect_image": (
+        "membership",
+        "rendio_local_inspect_image in authenticated, granted by rendio_local_database_admin",
+    ),
+    "revoke authenticated from rendio_local_me": (
+        "membership",
+        "rendio_local_me in authenticated, granted by rendio_local_database_admin",
+    ),
+    "grant authenticated to rendio_local_me with inherit true": (
+        "membership",
+        "rendio_local_me in authenticated, granted by rendio_local_database_admin",
+    ),
+    "alter default privileges in schema public grant select on tables to authenticated": (
+        "default privileges",
+        "tables of rendio_local_database_admin in public",
+    ),
+    "alter default privileges grant execute on functions to public": (
+        "default privileges",
+        "functions of rendio_local_database_admin in every schema",
+    ),
+}
+# What the next deployment mends, but for the two that are planted in a table's definition.
+MENDED = {**_BY_THE_SUPERUSER, **_BY_THE_MASTER}
+# Named like all others; tables' definitions, and what a master may not change, a person mends.
+IN_THE_DATABASE = {
+    **MENDED,
+    "alter role rendio_local_inspect_image bypassrls": ("role", "rendio_local_inspect_image"),
+    "alter table public.credit_ledger disable row level security": ("row-level security", "public.credit_ledger"),
+    "alter function auth.jwt() owner to rendio_local_device_check": ("owner", "function auth.jwt()"),
     "alter table public.credit_ledger drop constraint credit_ledger_amount_check": (
         "constraint",
         "public.credit_ledger.credit_ledger_amount_check",
     ),
-    "create trigger planted before update on public.users for each row"
-    " execute function suppress_redundant_updates_trigger()": ("trigger", "public.users.planted"),
 }
+
+
+def by_hand(database: Database, statement: str) -> None:
+    """Do it by hand."""
+    with database.connect("database_admin" if statement in _BY_THE_MASTER else "rdsadmin") as connection:
+        connection.execute(statement.encode())
 
 
 def in_the_buckets(s3: Any) -> dict[tuple[str, str], Callable[[], object]]:
