@@ -1,6 +1,6 @@
 # Every target is a command of ./rendio; this file only gives them the names people expect.
 .DEFAULT_GOAL := help
-COMMANDS := up preview down stop status logs env journey proof lint test canary chaos backfill insights query subscriptions lock policies matrix mutate review pulumi
+COMMANDS := up preview down stop status logs env journey proof lint test canary chaos drill backfill insights query subscriptions lock policies matrix mutate review pulumi
 
 .PHONY: help $(COMMANDS)
 

@@ -79,6 +79,11 @@ def chaos(arguments: Sequence[str]) -> int:
     return _run([sys.executable, "-m", "tests.chaos", *arguments])
 
 
+def drill(arguments: Sequence[str]) -> int:
+    """Fire every alarm by a real fault (tests/drill). 0 when each was told with its runbook, and cleared."""
+    return _run([sys.executable, "-m", "tests.drill", *arguments])
+
+
 def proof(state: State) -> int:
     """Print the table of plan ids and the tests that prove them."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--proof", str(state.proof), "tests"]

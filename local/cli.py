@@ -213,6 +213,12 @@ def chaos(context: typer.Context) -> None:
     raise typer.Exit(checks.chaos(context.args))
 
 
+@app.command(context_settings=PASS_ON)
+def drill(context: typer.Context) -> None:
+    """Fire every alarm by a real fault on a stack of its own, and see it clear. Ten minutes; `drill --help`."""
+    raise typer.Exit(checks.drill(context.args))
+
+
 @app.command()
 def proof() -> None:
     """Show which tests prove which id of the plan, and what no test proves yet."""
