@@ -26,6 +26,8 @@ ALARMS = catalogue(watched(Names.of(CONFIG), CONFIG))
 OUTSIDE = {"HEARTBEAT-MISSED"}  # raised by the outside monitor
 PARTS = ("## What the user sees", "## First look", "## Causes and fixes", "## How to know it is over")
 SESSION = botocore.session.Session()
+# Counted for the stack as a whole; everything else of ours is found under its function's name only.
+OF_THE_STACK = {metric.name for alarm in ALARMS for metric in alarm.metrics() if "service" not in metric.dimensions}
 # Of the command line alone: no members of the operation.
 GLOBAL = {"query", "output", "region", "profile"}
 
@@ -48,6 +50,17 @@ def test_a_runbook_has_the_parts_a_reader_looks_for(page: Path) -> None:
 def test_its_links_resolve(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_it_asks_for_our_metrics_by_all_their_dimensions(page: Path) -> None:
+    """CloudWatch answers nothing for a metric that is asked for by some of its dimensions."""
+    for command in commands_of(page.read_text()):
+        if "--namespace Rendio" in command:
+            words = shlex.split(command)
+            name = words[words.index("--metric-name") + 1]
+            assert name in OF_THE_STACK or any(word.startswith("Name=service,") for word in words), command
+            assert name in OF_THE_STACK or ("By" in name) <= (command.count("Name=") >= 3), command
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
