@@ -12,7 +12,7 @@ from local.journey import run
 from tests.stack.deployed import Deployed, eventually
 
 
-@pytest.mark.plan("M1", "M2", "M3", "M4", "M5", "M20")
+@pytest.mark.plan("M1", "M2", "M3", "M4", "M5", "M13", "M20")
 def test_the_journey_is_green(stack: Deployed) -> None:
     told = io.StringIO()
     passed = run(stack.outputs, state=stack.cloud.state, console=Console(file=told, width=140))
