@@ -31,6 +31,8 @@ KeyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
 PersonArn = Annotated[str, StringConstraints(pattern=r"^arn:aws:iam::\d{12}:(root|user/[^\s*]+|role/\S{3,})$")]
 EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s:/]+@[^@\s:/]+\.[^@\s:/]+$")]
 ImageUploads = Literal["compatible", "enforced", "removed"]
+# Switched off for good, until the next deployment says otherwise; `make switch` throws the same at once.
+Switch = Literal["stop_submits", "pause_video_migration", "pause_clean_ups"]
 LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096]
 
 
@@ -136,7 +138,7 @@ class VideoMigration(Section):
 class CleanUp(Section):
     """The clean-ups (plan M11, M13). A run takes at most `cap_a_run`, `batch` at a time, the oldest first.
 
-    Nothing goes before its retention and `grace_hours` are over. `dry_run` says what would go; `paused` does nothing.
+    Nothing goes before its retention and `grace_hours` are over. `dry_run` says what would go.
     `account_settling_minutes`: for so long after an account was closed, what had begun before may still store objects
     (a signed upload form, a copy under way, a session of the user's storage); then it is looked through once more and
     its identity goes.
@@ -148,7 +150,6 @@ class CleanUp(Section):
     cap_a_run: int = Field(default=20_000, ge=1, le=1_000_000)
     account_settling_minutes: int = Field(default=60, ge=0, le=1440)
     dry_run: bool = False
-    paused: bool = False
 
 
 class Functions(Section):
@@ -177,12 +178,14 @@ class Secrets(Section):
 class OnCall(Section):
     """Who is on call, which e-mail addresses alarms reach, and where people read runbooks.
 
-    `readers` look at the stack. A pager's URL is a capability: it lives in Secrets Manager, not here. `users_a_day`
-    (new ones) and `videos_a_day` are the traffic that is usual; what is many times that is told.
+    `readers` look at the stack, `operators` change what it does by switches and the like. A pager's URL is a
+    capability: it lives in Secrets Manager, not here. `users_a_day` (new ones) and `videos_a_day` are the traffic
+    that is usual; what is many times that is told.
     """
 
     runbooks_url: str = Field(pattern=r"^https://[^\s?#]+[^/\s?#]$")
     readers: list[PersonArn] = Field(min_length=1)
+    operators: list[PersonArn] = Field(min_length=1)
     page_endpoints: list[EmailAddress] = Field(default_factory=list)
     notify_endpoints: list[EmailAddress] = Field(default_factory=list)
     users_a_day: int = Field(default=1000, ge=10)
@@ -221,6 +224,7 @@ class Config(Section):
     clean_up: CleanUp = Field(default_factory=CleanUp)
     functions: Functions
     rollout: Rollout
+    switches: list[Switch] = Field(default_factory=list)
     on_call: OnCall
     secrets: Secrets = Field(default_factory=Secrets)
 

@@ -29,6 +29,7 @@ _FORMS = {
     "functions.wheels": "must be a platform uv knows, such as aarch64-manylinux_2_34",
     "sessions.keys": "must name each key by 1-31 lower-case letters, digits or hyphens, such as 2026a",
     "on_call.readers": "must list ARNs of IAM users or roles of the account, one at least; `*` in a role's alone",
+    "on_call.operators": "must list ARNs of IAM users or roles of the account, one at least; `*` in a role's alone",
     "on_call.page_endpoints": "must be e-mail addresses; a pager's URL is a secret and belongs into Secrets Manager",
     "on_call.notify_endpoints": "must be e-mail addresses; a webhook's URL is a secret",
 }

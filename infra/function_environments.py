@@ -22,6 +22,19 @@ WEBHOOK_PATH = "/v1/webhooks/fal"
 # libpq reads this by itself; the bundle lies in the zip (docs/adr/0023-packaging.md).
 RDS_CERTIFICATES = "/var/task/lambdas/certificates/rds-ca-rsa2048-g1.pem"
 
+# Who looks at a switch, and who throws them (lambdas/runtime/switches.py).
+SWITCHED = frozenset(
+    {
+        FunctionId.SUBMIT_VIDEO,
+        FunctionId.MIGRATE_VIDEO,
+        FunctionId.SWEEP_VIDEOS,
+        FunctionId.CLEAN_VIDEOS,
+        FunctionId.CLEAN_IMAGES,
+        FunctionId.CLEAN_IDENTITIES,
+        FunctionId.THROW_SWITCH,
+    }
+)
+
 Environment = dict[str, pulumi.Input[str]]
 
 
@@ -51,6 +64,8 @@ class Environments:
         }
         if spec.uses_database:
             environment |= self._database_of(spec.id)
+        if spec.id in SWITCHED:
+            environment["SWITCHES_STANDING"] = json.dumps(self._config.switches)
         return environment | self._own(spec.id)
 
     def _database_of(self, function: FunctionId) -> Environment:
@@ -234,7 +249,6 @@ class Environments:
             "CLEAN_UP_BATCH": str(how.batch),
             "CLEAN_UP_CAP": str(how.cap_a_run),
             "CLEAN_UP_DRY_RUN": str(how.dry_run).lower(),
-            "CLEAN_UP_PAUSED": str(how.paused).lower(),
         }
 
     def _generator(self) -> Environment:

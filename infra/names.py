@@ -55,6 +55,7 @@ class FunctionId(StrEnum):
     PAGE_ON_CALL = "page_on_call"
     HEARTBEAT = "heartbeat"
     ASK_DATABASE = "ask_database"
+    THROW_SWITCH = "throw_switch"
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,11 @@ class Names:
     def on_call_role(self) -> RoleName:
         """What a person on call looks at a stack as."""
         return RoleName(f"{self.prefix}-on-call")
+
+    @property
+    def operator_role(self) -> RoleName:
+        """What a person on call changes what a stack does as."""
+        return RoleName(f"{self.prefix}-operator")
 
     @property
     def scheduler_role(self) -> RoleName:

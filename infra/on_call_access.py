@@ -1,4 +1,4 @@
-"""What people on call act as (docs/adr/0074-questions-without-a-bastion.md)."""
+"""What people on call act as (docs/adr/0074-questions-without-a-bastion.md, 0075-switches.md)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ SESSION_SECONDS = 3600
 
 
 class OnCallAccess(pulumi.ComponentResource):
-    """A role for looking at the stack. Whoever the configuration names takes it on, for an hour at a time."""
+    """A role for looking at the stack, and one for changing what it does.
+
+    Whoever the configuration names takes one on, for an hour at a time.
+    """
 
     def __init__(
         self,
@@ -27,6 +30,7 @@ class OnCallAccess(pulumi.ComponentResource):
         super().__init__("rendio:on-call:OnCallAccess", resource_name, None, opts)
         self._names, self._documents = names, documents
         self._role("on-call", names.on_call_role, "iam/on_call.json.j2", config.readers)
+        self._role("operator", names.operator_role, "iam/operator.json.j2", config.operators)
         self.register_outputs({})
 
     def _role(self, resource_name: str, name: RoleName, template: str, people: list[str]) -> None:

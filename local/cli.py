@@ -12,7 +12,19 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from local import canary, checks, environment, insights, logs, operations, questions, report, scope, subscriptions
+from local import (
+    canary,
+    checks,
+    environment,
+    insights,
+    logs,
+    operations,
+    questions,
+    report,
+    scope,
+    subscriptions,
+    switches,
+)
 from local.backfill import FUNCTION, Backfill
 from local.cloud import Cloud
 from local.errors import Interrupted, LocalError
@@ -131,7 +143,7 @@ def backfill(
     failed: Annotated[bool, typer.Option("--failed", help="Those whose migration failed, too.")] = False,
 ) -> None:
     """Ask for the migration of old videos at a chosen rate. Stop it and run it again whenever you like."""
-    asking = Backfill(operations.function(stack, FUNCTION), report.console(), rate, failed=failed)
+    asking = Backfill(operations.function(stack, FUNCTION, role=switches.ROLE), report.console(), rate, failed=failed)
     if dry_run:
         asking.preview()
     else:
@@ -174,6 +186,21 @@ def ask_database(
         print(questions.as_json(answer))
     else:
         questions.show(answer, report.console())
+
+
+@app.command(name="switch")
+def throw_switch(
+    name: Annotated[str, typer.Argument(help="stop-submits, pause-video-migration, pause-clean-ups or block-user.")],
+    because: Annotated[str, typer.Option(help="Why: it is kept, and shown to the next on call.")] = "",
+    back: Annotated[bool, typer.Option("--back", help="Take it back.")] = False,
+    user: Annotated[str, typer.Option(help="Whom block-user blocks, by id.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")] = False,
+    stack: Annotated[str, typer.Option(help="local, or a stack on AWS, with this shell's credentials.")] = STACK,
+) -> None:
+    """Switch a part of the service off, or on again: at once, with no deployment, logged with who did it."""
+    person = operations.person(stack, switches.ROLE)
+    done = switches.throw(person, name, because=because, back=back, user=user, dry_run=dry_run)
+    switches.show(done, report.console())
 
 
 @app.command(context_settings=PASS_ON)

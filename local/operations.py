@@ -25,14 +25,17 @@ READ_SECONDS = 120
 Invoke = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
-def function(stack: str, name: str) -> Invoke:
+def function(stack: str, name: str, *, role: str = "") -> Invoke:
     """Call the function `name` of `stack`, such as `backfill-videos`: payload to answer, waiting for it, once.
+
+    `role` is that of people to call it as, such as `operator`; none: as whoever runs this.
 
     Raises:
         Refused: the shell's credentials are another account's.
         LocalError: there is no such stack, or the function cannot be called, or it failed.
     """
-    functions, full_name = client(stack, "lambda"), f"rendio-{stack}-{name}"
+    functions = person(stack, role).client("lambda") if role else client(stack, "lambda")
+    full_name = f"rendio-{stack}-{name}"
 
     def invoke(payload: Mapping[str, Any]) -> dict[str, Any]:
         try:

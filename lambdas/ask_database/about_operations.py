@@ -10,6 +10,11 @@ _OLD = " < now() - make_interval(days => %({0})s, hours => %(clean_up_grace_hour
 
 ABOUT_OPERATIONS = (
     Question(
+        "switches",
+        "What is switched off now, by whom and why; what the configuration switches off is not among them",
+        "select name, thrown_at, thrown_by, because from rendio.switches order by name limit %(rows)s",
+    ),
+    Question(
         "pending-migrations",
         "Videos that wait for own storage, the longest due first",
         "select id, user_id, migration_attempts, migration_due_at, now() - migration_due_at as due_since,"

@@ -12,6 +12,7 @@ from lambdas.runtime.clean_up import CleanUpSettings
 from lambdas.runtime.database import Database, DatabaseSettings
 from lambdas.runtime.environment import read_settings
 from lambdas.runtime.object_removal import ObjectRemoval
+from lambdas.runtime.switches import Switch, Watched
 
 # The issuer's clock and the database's may differ; so much is far more than they do.
 CLOCK_SKEW = timedelta(minutes=5)
@@ -31,13 +32,15 @@ class Adapters:
     accounts: PostgresAccounts
     objects: S3UserObjects
     settings: CleanUpSettings
+    pause: Watched
 
     @classmethod
     def build(cls) -> Adapters:
         settings, how = read_settings(Settings), read_settings(CleanUpSettings)
+        database = Database(read_settings(DatabaseSettings))
         return cls(
             accounts=PostgresAccounts(
-                Database(read_settings(DatabaseSettings)),
+                database,
                 age=how.age(settings.identity_days),
                 session=timedelta(seconds=settings.session_lifetime_seconds) + CLOCK_SKEW,
                 settling=timedelta(minutes=settings.account_settling_minutes),
@@ -46,4 +49,5 @@ class Adapters:
                 ObjectRemoval(clients.s3(), settings.images_bucket), ObjectRemoval(clients.s3(), settings.videos_bucket)
             ),
             settings=how,
+            pause=Watched.build(database, Switch.PAUSE_CLEAN_UPS),
         )

@@ -28,17 +28,23 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         how = adapters.settings
         answer: dict[str, Any] = {
             "unused": run_clean_up(
-                unused_accounts(adapters.accounts), how, metric="AccountsClosed", dry_run=dry_run, context=context
+                unused_accounts(adapters.accounts),
+                how,
+                paused=adapters.pause.thrown,
+                metric="AccountsClosed",
+                dry_run=dry_run,
+                context=context,
             )
         }
-        if not (dry_run or how.dry_run or how.paused):
+        in_time = clock(context)
+        if not (dry_run or how.dry_run or adapters.pause.thrown()):
             answer["closed"] = _told(
                 remove_closed(
                     adapters.accounts,
                     adapters.objects,
                     batch=how.clean_up_batch,
                     cap=how.clean_up_cap,
-                    may_go_on=clock(context),
+                    may_go_on=lambda: in_time() and not adapters.pause.thrown(),
                 )
             )
         return answer

@@ -13,6 +13,7 @@ from lambdas.runtime.database import Database, DatabaseSettings
 from lambdas.runtime.environment import read_settings
 from lambdas.runtime.image_keys import ANONYMOUS
 from lambdas.runtime.object_removal import ObjectRemoval
+from lambdas.runtime.switches import Switch, Watched
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Adapters:
     refused: CleanUp[ExpiredImage]
     objects: ObjectRemoval
     settings: CleanUpSettings
+    pause: Watched
     anonymous_hours: int
 
     @classmethod
@@ -41,6 +43,7 @@ class Adapters:
             refused=image_clean_up(RefusedImages(database, how.age(settings.refused_image_days)), objects),
             objects=objects,
             settings=how,
+            pause=Watched.build(database, Switch.PAUSE_CLEAN_UPS),
             anonymous_hours=settings.anonymous_hours,
         )
 

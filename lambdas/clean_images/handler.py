@@ -18,12 +18,14 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         adapters = _adapters()
         how = adapters.settings
         answer: dict[str, Any] = {}
-        if not (dry_run or how.dry_run or how.paused):
+        if not (dry_run or how.dry_run or adapters.pause.thrown()):
             answer["anonymous"] = adapters.end_anonymous()
             count("AnonymousImagesCleaned", answer["anonymous"])
         for name, metric, clean_up in (
             ("accepted", "ImagesCleaned", adapters.accepted),
             ("refused", "RefusedImagesCleaned", adapters.refused),
         ):
-            answer[name] = run_clean_up(clean_up, how, metric=metric, dry_run=dry_run, context=context)
+            answer[name] = run_clean_up(
+                clean_up, how, paused=adapters.pause.thrown, metric=metric, dry_run=dry_run, context=context
+            )
         return answer

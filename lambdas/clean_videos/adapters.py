@@ -11,6 +11,7 @@ from lambdas.runtime.clean_up import CleanUp, CleanUpSettings
 from lambdas.runtime.database import Database, DatabaseSettings
 from lambdas.runtime.environment import read_settings
 from lambdas.runtime.object_removal import ObjectRemoval
+from lambdas.runtime.switches import Switch, Watched
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,15 @@ class Settings:
 class Adapters:
     clean_up: CleanUp[ExpiredVideo]
     settings: CleanUpSettings
+    pause: Watched
 
     @classmethod
     def build(cls) -> Adapters:
         settings, how = read_settings(Settings), read_settings(CleanUpSettings)
-        videos = PostgresVideos(Database(read_settings(DatabaseSettings)), how.age(settings.video_days))
-        return cls(video_clean_up(videos, ObjectRemoval(clients.s3(), settings.videos_bucket)), how)
+        database = Database(read_settings(DatabaseSettings))
+        videos = PostgresVideos(database, how.age(settings.video_days))
+        return cls(
+            video_clean_up(videos, ObjectRemoval(clients.s3(), settings.videos_bucket)),
+            how,
+            Watched.build(database, Switch.PAUSE_CLEAN_UPS),
+        )

@@ -17,6 +17,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return run_clean_up(
             adapters.clean_up,
             adapters.settings,
+            paused=adapters.pause.thrown,
             metric="VideosCleaned",
             dry_run=event.get("dry_run") is True,
             context=context,

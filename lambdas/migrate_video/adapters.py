@@ -16,6 +16,7 @@ from lambdas.runtime import clients
 from lambdas.runtime.database import Database, DatabaseSettings
 from lambdas.runtime.environment import read_settings
 from lambdas.runtime.migration_queue import MigrationQueue
+from lambdas.runtime.switches import Switch, Watched
 from lambdas.runtime.video_keys import VideoKey
 
 
@@ -65,10 +66,12 @@ def build_migrator() -> Migrator:
         total_seconds=settings.video_migration_total_seconds,
         maximum_bytes=settings.video_max_bytes,
     )
+    database = Database(read_settings(DatabaseSettings))
     return Migrator(
-        jobs=PostgresJobs(Database(read_settings(DatabaseSettings)), settings.videos_bucket),
+        jobs=PostgresJobs(database, settings.videos_bucket),
         storage=CdnToS3(clients.s3_streams(), settings.videos_bucket, Origins.of(settings.video_origins), limits),
         queue=MigrationQueue(clients.sqs(), settings.video_migration_queue_url),
         total_seconds=settings.video_migration_total_seconds,
         retry_seconds=settings.video_migration_retry_seconds,
+        paused=Watched.build(database, Switch.PAUSE_VIDEO_MIGRATION).thrown,
     )

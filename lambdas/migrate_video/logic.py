@@ -26,6 +26,7 @@ MAXIMUM_BACKOFF_SECONDS = 890  # its message waits a little longer, and SQS hold
 class Outcome(StrEnum):
     """What came of one message."""
 
+    PAUSED = "paused"  # by people on call: no attempt was begun, and the sweep asks again when they take it back
     NOTHING_TO_DO = "nothing_to_do"  # no such job, not pending, not due yet, or another attempt has it
     MIGRATED = "migrated"
     RETRY = "retry"
@@ -77,6 +78,7 @@ class Migrator:
     total_seconds: int
     retry_seconds: int
     chance: Callable[[float, float], float] = random.uniform
+    paused: Callable[[], bool] = lambda: False
 
     def migrate(self, job_id: UUID, request_id: str, *, began: Callable[[Attempt], None]) -> Migration:
         """Make the attempt that is due, if one is; `began` hears of it before anything is copied.
@@ -84,6 +86,8 @@ class Migrator:
         Raises:
             DatabaseUnavailable: nothing could be written down; the lease, if it was taken, runs out by itself.
         """
+        if self.paused():
+            return Migration(Outcome.PAUSED)
         attempt = self.jobs.begin(job_id, lease_seconds=self.total_seconds + LEASE_EXTRA_SECONDS)
         if attempt is None:
             return Migration(Outcome.NOTHING_TO_DO)

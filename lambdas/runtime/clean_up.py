@@ -31,15 +31,10 @@ class CleanUpSettings:
     clean_up_batch: int
     clean_up_cap: int
     clean_up_dry_run: str
-    clean_up_paused: str
 
     @property
     def dry_run(self) -> bool:
         return _yes(self.clean_up_dry_run, "CLEAN_UP_DRY_RUN")
-
-    @property
-    def paused(self) -> bool:
-        return _yes(self.clean_up_paused, "CLEAN_UP_PAUSED")
 
     def age(self, days: int) -> timedelta:
         """How old what goes must be at least, by the database's clock."""
@@ -103,19 +98,28 @@ def scheduled(context: Any) -> Iterator[str]:
 
 
 def run_clean_up(
-    clean_up: CleanUp[Item], settings: CleanUpSettings, *, metric: str, dry_run: bool, context: Any
+    clean_up: CleanUp[Item],
+    settings: CleanUpSettings,
+    *,
+    paused: Callable[[], bool],
+    metric: str,
+    dry_run: bool,
+    context: Any,
 ) -> dict[str, int | bool]:
-    """Run one clean-up and report it; paused, it says so and does nothing.
+    """Run one clean-up and report it; paused, it says so and does nothing. A pause stops it before its next batch.
 
     `metric` names what goes: `VideosCleaned`. `CleanUpRemaining` is what the cap or the time left for the next run.
     """
-    if settings.paused:
+    if paused():
         log().warning("clean-ups are paused", metric=metric)
         return {"paused": True}
     dry_run = dry_run or settings.dry_run
-    began = time.monotonic()
+    began, in_time = time.monotonic(), clock(context)
     done = clean_up.run(
-        batch=settings.clean_up_batch, cap=settings.clean_up_cap, dry_run=dry_run, may_go_on=clock(context)
+        batch=settings.clean_up_batch,
+        cap=settings.clean_up_cap,
+        dry_run=dry_run,
+        may_go_on=lambda: in_time() and not paused(),
     )
     left = clean_up.plan.left()
     count(metric, done.removed)

@@ -8,6 +8,7 @@ from lambdas.runtime.database import Database, DatabaseSettings
 from lambdas.runtime.environment import read_settings
 from lambdas.runtime.generator import Fal, FalStorage
 from lambdas.runtime.secrets import Secret
+from lambdas.runtime.switches import Switch, standing
 from lambdas.runtime.user_storage import UserStorage
 from lambdas.submit_video.jobs import PostgresJobs
 from lambdas.submit_video.logic import Submissions
@@ -32,7 +33,7 @@ def build() -> Submissions:
     settings = read_settings(Settings)
     key = Secret(settings.fal_secret)
     return Submissions(
-        jobs=PostgresJobs(Database(read_settings(DatabaseSettings))),
+        jobs=PostgresJobs(Database(read_settings(DatabaseSettings)), stopped=Switch.STOP_SUBMITS in standing()),
         images=UserStorage(role_arn=settings.user_storage_role_arn, bucket=settings.images_bucket),
         uploads=FalStorage(storage_url=settings.fal_storage_url, key=key),
         generator=Fal(queue_url=settings.fal_queue_url, key=key),

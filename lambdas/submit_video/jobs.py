@@ -10,14 +10,17 @@ from lambdas.runtime.claims import Claims
 from lambdas.runtime.database import Cursor, Database
 from lambdas.runtime.errors import PaymentRequired
 from lambdas.runtime.generations import refund
+from lambdas.runtime.switches import Switch, thrown_in
 from lambdas.runtime.users import User, current_user
-from lambdas.submit_video.logic import Order, StoredImage
+from lambdas.submit_video.logic import Order, StoredImage, SubmitsStopped
 from lambdas.submit_video.requests import VideoRequest
 
 
 class PostgresJobs:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    """`stopped`: the configuration stops submits; people on call may stop them, too."""
+
+    def __init__(self, database: Database, *, stopped: bool = False) -> None:
+        self._database, self._stopped = database, stopped
 
     def find(self, claims: Claims, idempotency_key: str) -> Order | None:
         with self._database.transaction(claims) as cursor:
@@ -41,6 +44,7 @@ class PostgresJobs:
 
         Raises:
             PaymentRequired: there are too few; nothing is left behind.
+            SubmitsStopped: by people on call; nothing is left behind. Who was answered before is answered the same.
         """
         with self._database.transaction(claims) as cursor:
             user = current_user(cursor)
@@ -49,6 +53,8 @@ class PostgresJobs:
                 earlier = _earlier(cursor, user, request.idempotency_key)
                 if earlier is not None:
                     return earlier
+            if self._stopped or thrown_in(cursor, Switch.STOP_SUBMITS):
+                raise SubmitsStopped
             left = cursor.execute(
                 "update public.users set credits_remaining = credits_remaining - %(price)s, updated_at = now()"
                 " where id = %(user)s and credits_remaining >= %(price)s returning credits_remaining",

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from lambdas.runtime.claims import Claims
-from lambdas.runtime.errors import ApiError, Conflict, DatabaseUnavailable, Gone, NotFound, Unprocessable
+from lambdas.runtime.errors import ApiError, Conflict, DatabaseUnavailable, Gone, NotFound, Unavailable, Unprocessable
 from lambdas.runtime.generations import count_failed
 from lambdas.runtime.generator import GenerationRefused, SubmissionAmbiguous
 from lambdas.runtime.observability import about_job, count, log
@@ -42,6 +42,13 @@ class ImageExpired(Gone):
 
 class IdempotencyKeyReused(Conflict):
     code, detail = "idempotency_key_reused", "This Idempotency-Key came with another request before."
+
+
+class SubmitsStopped(Unavailable):
+    """People on call have stopped new orders; nothing was spent."""
+
+    code, detail = "submits_stopped", "New videos cannot be ordered right now. Nothing was spent. Try again later."
+    retry_after_seconds = 300
 
 
 @dataclass(frozen=True)
@@ -108,7 +115,7 @@ class Submissions:
         Raises:
             IdempotencyKeyReused, ImageNotFound, ImageNotReady, ImageUnusable, ImageExpired, PaymentRequired,
             GenerationRefused, GeneratorUnavailable, StorageUnavailable: nothing was spent, or it was given back.
-            UserUnknown, UserBlocked, DatabaseUnavailable
+            SubmitsStopped, UserUnknown, UserBlocked, DatabaseUnavailable
         """
         if request.idempotency_key is not None:
             earlier = self.jobs.find(claims, request.idempotency_key)

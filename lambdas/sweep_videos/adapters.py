@@ -15,6 +15,7 @@ from lambdas.runtime.generator import Fal, Generation
 from lambdas.runtime.migration_lease import LEASE_EXTRA_SECONDS
 from lambdas.runtime.migration_queue import MigrationQueue
 from lambdas.runtime.secrets import Secret
+from lambdas.runtime.switches import Switch, Watched
 from lambdas.runtime.video_models import MODELS
 from lambdas.sweep_videos.jobs import PostgresJobs
 from lambdas.sweep_videos.logic import OpenJob, Sweeper
@@ -64,6 +65,7 @@ class Adapters:
             send=partial(self.queue.send_all, request_id=request_id),
             result_age=timedelta(days=self.settings.fal_result_days),
             lease=timedelta(seconds=self.settings.video_migration_total_seconds + LEASE_EXTRA_SECONDS),
+            migration_paused=Watched.build(self.database, Switch.PAUSE_VIDEO_MIGRATION).thrown,
         )
 
     def _look(self, job: OpenJob) -> Generation:

@@ -157,6 +157,35 @@ ATTEMPTS = (
     Attempt("delete_me", "select from public.devices where user_id in (%(alice)s, %(bob)s)", claims=True),
     Attempt("delete_me", "delete from public.devices where user_id in (%(alice)s, %(bob)s)", claims=True),
     *(
+        Attempt("ask_database", f"select from {table} where {column} in (%(alice)s, %(bob)s, %(closed)s)")
+        for table, column in (
+            ("public.users", "id"),
+            ("public.devices", "user_id"),
+            ("public.images", "user_id"),
+            ("public.video_jobs", "user_id"),
+            ("public.credit_ledger", "user_id"),
+        )
+    ),
+    *(
+        Attempt("ask_database", f"select from rendio.{table}")
+        for table in ("storage_deltas", "storage_totals", "storage_measurements", "switches")
+    ),
+    *(
+        Attempt(function, "select name from rendio.switches")
+        for function in (
+            "submit_video",
+            "migrate_video",
+            "sweep_videos",
+            "clean_videos",
+            "clean_images",
+            "clean_identities",
+            "throw_switch",
+        )
+    ),
+    Attempt("throw_switch", "update rendio.switches set because = because"),
+    Attempt("throw_switch", "select from public.users where id in (%(alice)s, %(closed)s)"),
+    Attempt("throw_switch", "update public.users set blocked_at = now() where id in (%(alice)s, %(closed)s)"),
+    *(
         Attempt("monitor_storage", f"select from {table} where {column} in (%(alice)s, %(bob)s)")
         for table, column in (
             ("public.users", "id"),

@@ -93,6 +93,7 @@ def handler_of(scene: Scene, storage: Storage, monkeypatch: pytest.MonkeyPatch) 
             "FAL_WEBHOOK_USER_ID": "rendioai-local",
             "FAL_SECRET": "rendio/local/fal",
             "FAL_RESULT_DAYS": "7",
+            "SWITCHES_STANDING": "[]",
             "WEBHOOK_URL": "http://127.0.0.1:1/v1/webhooks/fal",
             "VIDEOS_BUCKET": "rendio-local-videos-000000000000",
             "USER_VIDEO_REMOVER_ROLE_ARN": "arn:aws:iam::000000000000:role/rendio-local-user-video-remover",

@@ -155,6 +155,7 @@ class VideoWorld:
             "FAL_QUEUE_URL": self.generator_url,
             "FAL_SECRET": NAMES.secret("fal"),
             "FAL_RESULT_DAYS": "7",
+            "SWITCHES_STANDING": "[]",
             "VIDEOS_BUCKET": self.bucket,
             "VIDEO_MAX_BYTES": str(MAXIMUM_BYTES),
             "VIDEO_ORIGINS": json.dumps([self.cdn.origin]),

@@ -19,6 +19,7 @@ from tests.policies.conftest import STACKS, listed, names_of, parameters_of, ren
 WITHOUT_RESOURCE_TYPE = re.compile(r"ec2:\w+|kms:\w+|s3:ListAllMyBuckets|[a-z-]+:(?:List|Describe|Get)\w+|tag:\w+")
 OPERATORS = (
     "iam/on_call.json.j2",
+    "iam/operator.json.j2",
     "iam/deployer.json.j2",
     "iam/auditor.json.j2",
 )  # people and pipelines; their rules are in tests/unit/runner
@@ -74,7 +75,7 @@ def test_a_role_reaches_everything_only_where_aws_has_no_resource_type(stack: st
             if statement["Effect"] == "Allow" and "*" in listed(statement.get("Resource", [])):
                 found += 1
                 assert all(WITHOUT_RESOURCE_TYPE.fullmatch(action) for action in listed(statement["Action"])), key
-    assert found == 23  # the functions in the VPC, and the heartbeat, which looks at all alarms
+    assert found == 24  # the functions in the VPC, and the heartbeat, which looks at all alarms
 
 
 def test_only_conditions_open_a_document_to_every_principal(stack: str) -> None:

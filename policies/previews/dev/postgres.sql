@@ -34,6 +34,7 @@ grant select (id, user_id, model, credits, status, error_code, polled_at, finish
 grant select on table rendio.storage_deltas to rendio_dev_ask_database;
 grant select on table rendio.storage_measurements to rendio_dev_ask_database;
 grant select on table rendio.storage_totals to rendio_dev_ask_database;
+grant select on table rendio.switches to rendio_dev_ask_database;
 grant usage on schema public to rendio_dev_ask_database;
 grant usage on schema rendio to rendio_dev_ask_database;
 grant connect on database rendio to rendio_dev_backfill_videos;
@@ -51,6 +52,7 @@ grant select (user_id) on table public.devices to rendio_dev_clean_identities;
 grant select (id, user_id) on table public.images to rendio_dev_clean_identities;
 grant select (id, auth_user_id, credits_remaining, blocked_at, last_active_at, deleted_at) on table public.users to rendio_dev_clean_identities;
 grant select (id, user_id, status, migration_status, image_id, deleted_at, deleted_because) on table public.video_jobs to rendio_dev_clean_identities;
+grant select (name, thrown_at) on table rendio.switches to rendio_dev_clean_identities;
 grant update (auth_user_id, deleted_at, updated_at) on table public.users to rendio_dev_clean_identities;
 grant update (settings, image_id, idempotency_key, request_digest, order_request_id, generator_request_id, video_url, video_url_expires_at, migration_error, object_key, sha256, thumbnail_key, deleted_at, deleted_because, updated_at) on table public.video_jobs to rendio_dev_clean_identities;
 grant usage on schema auth to rendio_dev_clean_identities;
@@ -60,12 +62,14 @@ grant connect on database rendio to rendio_dev_clean_images;
 grant delete on table public.images to rendio_dev_clean_images;
 grant insert (bucket, bytes, objects) on table rendio.storage_deltas to rendio_dev_clean_images;
 grant select (id, status, created_at, object_key, deleted_at) on table public.images to rendio_dev_clean_images;
+grant select (name, thrown_at) on table rendio.switches to rendio_dev_clean_images;
 grant update (deleted_at, deleted_because, object_key, object_version, sha256) on table public.images to rendio_dev_clean_images;
 grant usage on schema public to rendio_dev_clean_images;
 grant usage on schema rendio to rendio_dev_clean_images;
 grant connect on database rendio to rendio_dev_clean_videos;
 grant insert (bucket, bytes, objects) on table rendio.storage_deltas to rendio_dev_clean_videos;
 grant select (id, status, finished_at, restored_at, migration_status, object_key, thumbnail_key, deleted_at) on table public.video_jobs to rendio_dev_clean_videos;
+grant select (name, thrown_at) on table rendio.switches to rendio_dev_clean_videos;
 grant update (deleted_at, deleted_because, video_url, video_url_expires_at, object_key, thumbnail_key, updated_at) on table public.video_jobs to rendio_dev_clean_videos;
 grant usage on schema public to rendio_dev_clean_videos;
 grant usage on schema rendio to rendio_dev_clean_videos;
@@ -126,6 +130,7 @@ grant connect on database rendio to rendio_dev_migrate_video;
 grant insert (bucket, bytes, objects) on table rendio.storage_deltas to rendio_dev_migrate_video;
 grant select (id, auth_user_id) on table public.users to rendio_dev_migrate_video;
 grant select (id, user_id, status, video_url, video_url_expires_at, migration_status, migration_attempts, migration_due_at, finished_at, deleted_at, order_request_id) on table public.video_jobs to rendio_dev_migrate_video;
+grant select (name, thrown_at) on table rendio.switches to rendio_dev_migrate_video;
 grant update (video_url, video_url_expires_at, migration_status, migration_attempts, migration_due_at, migration_error, migrated_at, object_key, bytes, sha256, updated_at) on table public.video_jobs to rendio_dev_migrate_video;
 grant usage on schema public to rendio_dev_migrate_video;
 grant usage on schema rendio to rendio_dev_migrate_video;
@@ -149,19 +154,29 @@ grant insert (id, user_id, model, settings, image_id, credits, credits_left, ide
 grant select (id, user_id, status, object_key, content_type) on table public.images to rendio_dev_submit_video;
 grant select (id, auth_user_id, credits_remaining, blocked_at, last_active_at) on table public.users to rendio_dev_submit_video;
 grant select (id, user_id, status, credits, credits_left, idempotency_key, request_digest, order_request_id) on table public.video_jobs to rendio_dev_submit_video;
+grant select (name, thrown_at) on table rendio.switches to rendio_dev_submit_video;
 grant update (credits_remaining, last_active_at, updated_at) on table public.users to rendio_dev_submit_video;
 grant update (status, generator_request_id, idempotency_key, finished_at, error_code, updated_at) on table public.video_jobs to rendio_dev_submit_video;
 grant usage on schema auth to rendio_dev_submit_video;
 grant usage on schema public to rendio_dev_submit_video;
+grant usage on schema rendio to rendio_dev_submit_video;
 grant connect on database rendio to rendio_dev_sweep_videos;
 grant insert (user_id, amount, reason, job_id) on table public.credit_ledger to rendio_dev_sweep_videos;
 grant insert (bucket, bytes, objects) on table rendio.storage_deltas to rendio_dev_sweep_videos;
 grant select (id, auth_user_id, credits_remaining, blocked_at) on table public.users to rendio_dev_sweep_videos;
 grant select (id, user_id, model, status, credits, generator_request_id, order_request_id, polled_at, created_at, deleted_at, migration_status, migration_attempts, migration_due_at, video_url_expires_at, object_key, thumbnail_key) on table public.video_jobs to rendio_dev_sweep_videos;
+grant select (name, thrown_at) on table rendio.switches to rendio_dev_sweep_videos;
 grant update (credits_remaining, updated_at) on table public.users to rendio_dev_sweep_videos;
 grant update (status, generator_request_id, polled_at, finished_at, error_code, video_url, video_url_expires_at, migration_status, migration_due_at, updated_at, migration_error, object_key, thumbnail_key) on table public.video_jobs to rendio_dev_sweep_videos;
 grant usage on schema public to rendio_dev_sweep_videos;
 grant usage on schema rendio to rendio_dev_sweep_videos;
+grant connect on database rendio to rendio_dev_throw_switch;
+grant select (id, auth_user_id, blocked_at, deleted_at) on table public.users to rendio_dev_throw_switch;
+grant select on table rendio.switches to rendio_dev_throw_switch;
+grant update (blocked_at, updated_at) on table public.users to rendio_dev_throw_switch;
+grant update (thrown_at, thrown_by, because) on table rendio.switches to rendio_dev_throw_switch;
+grant usage on schema public to rendio_dev_throw_switch;
+grant usage on schema rendio to rendio_dev_throw_switch;
 grant connect on database rendio to rendio_dev_upload_image;
 grant connect on database rendio to rendio_dev_upload_image_direct;
 grant execute on function auth.uid() to rendio_dev_upload_image_direct;
@@ -202,6 +217,7 @@ grant rds_iam to rendio_dev_migrate_video with admin false, inherit true, set tr
 grant rds_iam to rendio_dev_monitor_storage with admin false, inherit true, set true;
 grant rds_iam to rendio_dev_submit_video with admin false, inherit true, set true;
 grant rds_iam to rendio_dev_sweep_videos with admin false, inherit true, set true;
+grant rds_iam to rendio_dev_throw_switch with admin false, inherit true, set true;
 grant authenticated to rendio_dev_upload_image with admin false, inherit false, set true;
 grant rds_iam to rendio_dev_upload_image with admin false, inherit true, set true;
 grant authenticated to rendio_dev_upload_image_direct with admin false, inherit false, set true;
@@ -418,6 +434,10 @@ create policy users_select_sweep_videos on public.users
   for select
   to rendio_dev_sweep_videos
   using (true);
+create policy users_select_throw_switch on public.users
+  for select
+  to rendio_dev_throw_switch
+  using (deleted_at is null);
 create policy users_select_upload_image_direct on public.users
   for select
   to rendio_dev_upload_image_direct
@@ -456,6 +476,11 @@ create policy users_update_sweep_videos on public.users
   to rendio_dev_sweep_videos
   using (true)
   with check (true);
+create policy users_update_throw_switch on public.users
+  for update
+  to rendio_dev_throw_switch
+  using (deleted_at is null)
+  with check (deleted_at is null);
 create policy users_update_view_video on public.users
   for update
   to rendio_dev_view_video
@@ -664,6 +689,43 @@ create policy storage_totals_update_monitor_storage on rendio.storage_totals
   to rendio_dev_monitor_storage
   using (true)
   with check (true);
+create policy switches_select_ask_database on rendio.switches
+  for select
+  to rendio_dev_ask_database
+  using (true);
+create policy switches_select_clean_identities on rendio.switches
+  for select
+  to rendio_dev_clean_identities
+  using (name = 'pause_clean_ups');
+create policy switches_select_clean_images on rendio.switches
+  for select
+  to rendio_dev_clean_images
+  using (name = 'pause_clean_ups');
+create policy switches_select_clean_videos on rendio.switches
+  for select
+  to rendio_dev_clean_videos
+  using (name = 'pause_clean_ups');
+create policy switches_select_migrate_video on rendio.switches
+  for select
+  to rendio_dev_migrate_video
+  using (name = 'pause_video_migration');
+create policy switches_select_submit_video on rendio.switches
+  for select
+  to rendio_dev_submit_video
+  using (name = 'stop_submits');
+create policy switches_select_sweep_videos on rendio.switches
+  for select
+  to rendio_dev_sweep_videos
+  using (name = 'pause_video_migration');
+create policy switches_select_throw_switch on rendio.switches
+  for select
+  to rendio_dev_throw_switch
+  using (true);
+create policy switches_update_throw_switch on rendio.switches
+  for update
+  to rendio_dev_throw_switch
+  using (true)
+  with check (true);
 
 -- roles
 create role authenticated nologin;
@@ -684,6 +746,7 @@ create role rendio_dev_migrate_video login;
 create role rendio_dev_monitor_storage login;
 create role rendio_dev_submit_video login;
 create role rendio_dev_sweep_videos login;
+create role rendio_dev_throw_switch login;
 create role rendio_dev_upload_image login;
 create role rendio_dev_upload_image_direct login;
 create role rendio_dev_view_image login;

@@ -41,3 +41,4 @@ insert into public.images (id, user_id, status, content_type, deleted_at, delete
 insert into rendio.storage_deltas (bucket, bytes, objects) values ('images', 1, 1);
 insert into rendio.storage_measurements (bucket, bytes, objects, other_bytes, other_objects, drift_bytes, drift_objects)
   values ('images', 1, 1, 0, 0, 0, 0);
+update rendio.switches set thrown_at = now(), thrown_by = 'x', because = 'x' where name = 'stop_submits';

@@ -16,6 +16,8 @@ from infra.alarms import watched
 from infra.log_queries import LOG_QUERIES
 from infra.names import Names
 from lambdas.ask_database.logic import QUESTIONS
+from lambdas.runtime.errors import InvalidRequest
+from lambdas.throw_switch.logic import Wish
 from tests.infra.resource_tree import stack_config
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -81,10 +83,12 @@ def test_its_commands_can_be_run(page: Path) -> None:
         "make insights NAME=none",
         "make query NAME=none",
         "make query NAME=job",
+        "make switch NAME=none BACK=1",
+        "make switch NAME=stop-submits",
     ],
 )
 def test_a_command_that_is_none_is_noticed(command: str) -> None:
-    with pytest.raises((AssertionError, ValueError, KeyError)):
+    with pytest.raises((AssertionError, ValueError, KeyError, InvalidRequest)):
         check(command)
 
 
@@ -114,6 +118,10 @@ def check_make(words: list[str]) -> None:
     given = dict(word.split("=", 1) for word in words[1:])
     if words[0] == "insights":
         assert given["NAME"] in {query.name for query in LOG_QUERIES}
+    if words[0] == "switch":
+        user_id = {"user_id": given["USER_ID"]} if "USER_ID" in given else {}
+        wish = {"switch": given["NAME"].replace("-", "_"), "back": "BACK" in given, "because": given.get("BECAUSE", "")}
+        Wish.parse({**wish, **user_id})
     if words[0] == "query":
         wanted = {name for name, each in QUESTIONS[given["NAME"]].parameters.items() if each.default is None}
         assert wanted == ({"id"} if "ID" in given else set()), words

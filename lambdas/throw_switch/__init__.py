@@ -1,0 +1,1 @@
+"""Switches that people on call throw and take back."""
