@@ -22,8 +22,7 @@ from lambdas.throw_switch.adapters import PostgresSwitches
 from lambdas.throw_switch.logic import UserNotFound, Wish, carry_out
 from tests.database.scene import Database as Scene
 from tests.database.scene import Person
-from tests.lambdas.phones import claims_of
-from tests.lambdas.videos import function_database
+from tests.lambdas.phones import claims_of, function_database
 
 WHO = "arn:aws:sts::000000000000:assumed-role/rendio-local-operator/ada"
 LOOKING = {
