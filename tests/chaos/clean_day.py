@@ -76,6 +76,8 @@ class Day:
 
     def part(self, name: str, hours: tuple[float, float], share: float) -> dict[str, Any]:
         """Play these hours with that share of generations failing; an outage only until it pages."""
+        self._program(0.0)
+        self._player.warm_up()
         self._quiet()
         first, until = (60 * hour for hour in hours)
         print(f"  {name}: {hours[0]:g} to {hours[1]:g} h, {share:.0%} fail", file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -25,7 +25,7 @@ PURCHASE = 200
 # Who waits for a video looks again so often, and gives up after so long; in real seconds, as functions work in them.
 LOOK_SECONDS, PATIENCE_SECONDS = 1.5, 90.0
 RANGE = {"Range": "bytes=0-65535"}
-PHONES_AT_ONCE = 40
+PHONES_AT_ONCE, WARM_UP_PHONES = 40, 4
 
 
 @dataclass
@@ -53,6 +53,13 @@ class Player:
         # Loopback is reached directly; one pool of connections serves all phones.
         limits = httpx.Limits(max_connections=PHONES_AT_ONCE + 8)
         self._http = httpx.Client(timeout=40.0, trust_env=False, limits=limits)
+
+    def warm_up(self) -> None:
+        """A few visits before the day: what a deployment starts cold is no part of it."""
+        visit = Visit(minute=0.0, user=-1, orders=1, photograph=True, deletes=True)
+        with ThreadPoolExecutor(WARM_UP_PHONES) as pool:
+            for number in range(WARM_UP_PHONES):
+                pool.submit(self._visit, replace(visit, user=-1 - number), time.time(), 0.0, Played())
 
     def play(
         self, visits: Sequence[Visit], *, first: float, until: float, over: Callable[[], bool] = lambda: False
