@@ -7,6 +7,8 @@ An experiment is a module here with `TITLE`, `SHORT` and `LONG` (its parameters,
 
     def run(record: Record, *, jobs: int, seed: int, …) -> list[Figure]: ...
 
+One that leaves something running, so that a stopped run can go on, has `stop(folder)`, which ends it.
+
 The short version of each is part of `make test`: a test of the level that the experiment belongs to calls `run` with
 the parameters of `SHORT` and a `Record` in its temporary folder.
 """

@@ -1,9 +1,10 @@
-"""`./rendio chaos [NAME …] [--short] [--folder FOLDER] [--anew]`: runs experiments and writes the report."""
+"""`./rendio chaos [NAME …] [--short] [--set NAME=JSON] [--folder FOLDER] [--anew]`: runs experiments."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
 import pkgutil
 import shutil
@@ -12,6 +13,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from lambdas.runtime import clients
 from tests import chaos
@@ -46,17 +48,29 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="the small version that `make test` holds")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="where it keeps its state and the report")
     parser.add_argument("--anew", action="store_true", help="forget what an earlier run did")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=JSON", type=_setting,
+        help="another value of an experiment's parameter, such as minute_seconds=4 for a machine that is busy",
+    )  # fmt: skip
     asked = parser.parse_args()
     asked.names = [name.replace("-", "_") for name in asked.names]
     if unknown := set(asked.names) - found.keys():
         parser.error(f"no such experiment: {', '.join(sorted(unknown))}")
     folder = asked.folder / ("short" if asked.short else "long")
     if asked.anew:
+        for name, module in found.items():
+            if hasattr(module, "stop"):
+                module.stop(folder / name)
         shutil.rmtree(folder, ignore_errors=True)
     chosen = {name: found[name] for name in asked.names or found}
+    changed = dict(asked.set)
+    if unknown := changed.keys() - {name for module in chosen.values() for name in module.LONG}:
+        parser.error(f"no such parameter: {', '.join(sorted(unknown))}")
     sections, all_met = [], True
     for name, module in chosen.items():
-        figures, seconds = _run(name, module, folder / name, short=asked.short)
+        parameters = module.SHORT if asked.short else module.LONG
+        parameters = {key: changed.get(key, value) for key, value in parameters.items()}
+        figures, seconds = _run(name, module, folder / name, parameters)
         all_met = all_met and all(figure.met for figure in figures)
         sections.append(_section(name, module, figures, seconds))
         _write(folder / "report.md", sections)
@@ -64,8 +78,12 @@ def main() -> int:
     return 0 if all_met else 1
 
 
-def _run(name: str, module: ModuleType, folder: Path, *, short: bool) -> tuple[list[Figure], float]:
-    parameters = module.SHORT if short else module.LONG
+def _setting(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    return name, json.loads(value)
+
+
+def _run(name: str, module: ModuleType, folder: Path, parameters: dict[str, Any]) -> tuple[list[Figure], float]:
     print(f"{name}: {module.TITLE}", file=sys.stderr, flush=True)
     began, record = time.monotonic(), Record(folder, quiet=False)
     record.begin(parameters)

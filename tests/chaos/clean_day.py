@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -59,9 +60,14 @@ def run(
         day = Day(Deployed(cloud), pace, visits(users, jobs, seed), seed, record.progress)
         for name, (hours, share) in open_parts.items():
             record.note(name, day.part(name, hours, share))
-        cloud.down(force=True)
+        stop(record.folder)
     (record.folder / "day.md").write_text(told(record.results), encoding="utf-8")
     return [figure for name in parts if record.done(name) for figure in figures(name, record.results[name])]
+
+
+def stop(folder: Path) -> None:
+    """Take down the stack that a run in this folder left up, so that it could go on."""
+    Cloud(State(folder / "cloud")).down(force=True)
 
 
 class Day:
