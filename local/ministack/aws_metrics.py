@@ -26,7 +26,7 @@ _EVERY_SECONDS = float(os.environ.get("RENDIO_ALARM_SECONDS", _PACE.look_seconds
 def install() -> None:
     """Count what passes the API and Lambda, and look at the queues from time to time."""
     serve = apigateway._handle_execute_in_scope
-    emit = lambda_svc._emit_lambda_metrics
+    emit, execute = lambda_svc._emit_lambda_metrics, lambda_svc._execute_function_warm
 
     async def serving(api_id: str, *arguments: Any, **options: Any) -> Any:
         began = time.perf_counter()
@@ -36,11 +36,17 @@ def install() -> None:
 
     def emitting(function_name: str, duration_ms: float, error: bool, throttle: bool) -> None:
         emit(function_name, duration_ms, error, throttle)
-        cloudwatch.record_metric("AWS/Lambda", "Errors", int(error), "Count", {})
         cloudwatch.record_metric("AWS/Lambda", "Throttles", int(throttle), "Count", {})
+
+    def executing(func: Any, event: Any, request_id: str) -> Any:
+        # Every run counts, whoever began it; MiniStack's own count leaves out what schedules, topics and events begin.
+        result = execute(func, event, request_id)
+        cloudwatch.record_metric("AWS/Lambda", "Errors", int(bool(result.get("error"))), "Count", {})
+        return result
 
     apigateway._handle_execute_in_scope = serving
     lambda_svc._emit_lambda_metrics = emitting
+    lambda_svc._execute_function_warm = executing
     threading.Thread(target=_periodically, name="rendio-queues", daemon=True).start()
 
 

@@ -18,6 +18,7 @@ from local.ministack import (
     secure_transport,
     snapshots,
     subscriptions,
+    topic_deliveries,
 )
 
 ALL = (
@@ -35,6 +36,7 @@ ALL = (
     log_insights,
     schedules,
     subscriptions,
+    topic_deliveries,
     snapshots,
 )
 

@@ -18,11 +18,15 @@ _GENERATED_SECONDS = 60.0
 
 @contextmanager
 def generator_refuses(scene: Scene) -> Iterator[None]:
-    """The generator answers 503 to every order"""
+    """The generator answers 503 to every order of one model"""
     phone = scene.phone(credits_left=500)
     scene.strikes()
-    away = {"path": "/fal-ai", "status": 503, "times": None}
-    with scene.generator("faults", away), scene.keeps(lambda: scene.order(phone), every=0.7, at_once=4):
+    # One that no other fault orders: they go on meanwhile.
+    away = {"path": "/fal-ai/wan", "status": 503, "times": None}
+    with (
+        scene.generator("faults", away),
+        scene.keeps(lambda: scene.order(phone, model="wan-2.2"), every=0.7, at_once=4),
+    ):
         yield
 
 
