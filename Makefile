@@ -1,6 +1,6 @@
 # Every target is a command of ./rendio; this file only gives them the names people expect.
 .DEFAULT_GOAL := help
-COMMANDS := up preview down stop status logs env journey proof lint test canary chaos drill backfill insights query switch subscriptions lock policies matrix mutate review pulumi
+COMMANDS := up preview down stop status logs env journey proof lint test canary chaos drill backfill insights query switch redrive restore subscriptions lock policies matrix mutate review pulumi
 
 .PHONY: help $(COMMANDS)
 
@@ -8,7 +8,7 @@ help: ## What there is to run
 	@./rendio --help
 
 # ARGS reaches the command: make preview ARGS=--diff, make logs ARGS="device_check -f".
-$(filter-out backfill insights query switch subscriptions matrix mutate review,$(COMMANDS)):
+$(filter-out backfill insights query switch redrive restore subscriptions matrix mutate review,$(COMMANDS)):
 	@./rendio $@ $(ARGS)
 
 insights: ## make insights NAME=request ID=… STACK=prod [HOURS=24]
@@ -22,6 +22,12 @@ subscriptions: ## make subscriptions STACK=prod
 
 switch: ## make switch NAME=stop-submits BECAUSE="…" STACK=prod [BACK=1] [USER_ID=…] [DRY_RUN=1]
 	@./rendio switch $(NAME) $(if $(BECAUSE),--because "$(BECAUSE)") $(if $(BACK),--back) $(if $(USER_ID),--user $(USER_ID)) $(if $(DRY_RUN),--dry-run) $(if $(STACK),--stack $(STACK))
+
+redrive: ## make redrive STACK=prod RATE=60 [DRY_RUN=1]
+	@./rendio redrive $(if $(RATE),--rate $(RATE)) $(if $(DRY_RUN),--dry-run) $(if $(STACK),--stack $(STACK))
+
+restore: ## make restore STACK=prod USER_ID=… [DAYS=7] [DRY_RUN=1], or VIDEO=…
+	@./rendio restore $(if $(VIDEO),--video $(VIDEO)) $(if $(USER_ID),--user $(USER_ID)) $(if $(DAYS),--days $(DAYS)) $(if $(DRY_RUN),--dry-run) $(if $(STACK),--stack $(STACK))
 
 backfill: ## make backfill STACK=prod RATE=60 [DRY_RUN=1] [FAILED=1]
 	@./rendio backfill $(if $(STACK),--stack $(STACK)) $(if $(RATE),--rate $(RATE)) $(if $(DRY_RUN),--dry-run) $(if $(FAILED),--failed)

@@ -115,6 +115,15 @@ CATALOGUE = (
     FunctionSpec(FunctionId.ACCESS_DRIFT, "Compares database and buckets with the access model", 60, 512, "database"),
     FunctionSpec(FunctionId.ASK_DATABASE, "Answers named questions of people on call", 15, 512, "database"),
     FunctionSpec(FunctionId.THROW_SWITCH, "Throws switches of people on call and takes them back", 15, 512, "database"),
+    FunctionSpec(
+        FunctionId.REDRIVE_DEAD_LETTERS,
+        "Moves dead letters of video migration back to their queue",
+        60,
+        256,
+        "plain",
+        uses_database=False,
+    ),
+    FunctionSpec(FunctionId.RESTORE_VIDEOS, "Brings deleted videos back from their old versions", 120, 512, "database"),
     # The way of a page stays outside the VPC: neither the database nor the NAT may keep an alarm from somebody.
     FunctionSpec(
         FunctionId.PAGE_ON_CALL, "Calls the on-call service for an alarm", 30, 256, "plain", uses_database=False

@@ -204,6 +204,13 @@ class Environments:
                     "VIDEOS_BUCKET": self._names.videos_bucket,
                     "STORAGE_BUDGET_BYTES": str(self._config.storage.budget_gb * BYTES_A_GB),
                 }
+            case FunctionId.REDRIVE_DEAD_LETTERS:
+                return {**self._video_migration_queue(), "DEAD_LETTERS_URL": self._video_migrations.dlq_url}
+            case FunctionId.RESTORE_VIDEOS:
+                return {
+                    "VIDEOS_BUCKET": self._names.videos_bucket,
+                    "NONCURRENT_DAYS": str(self._config.storage.noncurrent_days),
+                }
             case FunctionId.ASK_DATABASE:
                 return {
                     "VIDEO_DAYS": str(self._config.storage.video_days),

@@ -154,6 +154,7 @@ class Functions(pulumi.ComponentResource):
             FunctionId.FAL_WEBHOOK: secrets.ready,
             FunctionId.SWEEP_VIDEOS: [*storage.videos.ready, *secrets.ready],
             FunctionId.MIGRATE_VIDEO: storage.videos.ready,
+            FunctionId.RESTORE_VIDEOS: storage.videos.ready,
             FunctionId.MAKE_THUMBNAIL: storage.videos.ready,
             FunctionId.CLEAN_VIDEOS: storage.videos.ready,
             FunctionId.CLEAN_IMAGES: storage.images.ready,

@@ -56,6 +56,8 @@ class FunctionId(StrEnum):
     HEARTBEAT = "heartbeat"
     ASK_DATABASE = "ask_database"
     THROW_SWITCH = "throw_switch"
+    REDRIVE_DEAD_LETTERS = "redrive_dead_letters"
+    RESTORE_VIDEOS = "restore_videos"
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,9 @@ EXPIRE_VIDEO: LiteralString = (
 EXPIRE_IMAGE: LiteralString = (
     "update public.images set deleted_at = now(), deleted_because = 'retention', object_key = null, sha256 = null"
 )
+RESTORE: LiteralString = (
+    "update public.video_jobs set deleted_at = null, deleted_because = null, restored_at = now(), video_url = 's3://x'"
+)
 ACTIVE: LiteralString = "update public.users set last_active_at = now()"
 
 ATTEMPTS = (
@@ -182,6 +185,11 @@ ATTEMPTS = (
             "throw_switch",
         )
     ),
+    Attempt("restore_videos", "select from public.users where id in (%(alice)s, %(closed)s)"),
+    Attempt("restore_videos", "select from public.video_jobs where user_id in (%(alice)s, %(bob)s, %(closed)s)"),
+    Attempt("restore_videos", f"{RESTORE} where id = %(bob_deleted)s"),
+    Attempt("restore_videos", f"{DELTA} ('videos', 1, 1)"),
+    Attempt("restore_videos", f"{DELTA} ('videos', -1, -1)"),
     Attempt("throw_switch", "update rendio.switches set because = because"),
     Attempt("throw_switch", "select from public.users where id in (%(alice)s, %(closed)s)"),
     Attempt("throw_switch", "update public.users set blocked_at = now() where id in (%(alice)s, %(closed)s)"),

@@ -21,7 +21,8 @@ USES_DATABASE = {
     "device-check", "me", "upload-image", "view-image", "upload-image-direct", "inspect-image", "database-admin",
     "access-drift", "submit-video", "view-video", "delete-video", "fal-webhook", "migrate-video", "sweep-videos",
     "backfill-videos", "make-thumbnail",
-    "ask-database", "clean-videos", "clean-images", "clean-identities", "delete-me", "monitor-storage",
+    "ask-database", "throw-switch", "restore-videos",
+    "clean-videos", "clean-images", "clean-identities", "delete-me", "monitor-storage",
 }  # fmt: skip
 
 Pick = Callable[[Tree], list[Registered]]

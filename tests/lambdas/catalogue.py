@@ -34,6 +34,8 @@ FUNCTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "monitor_storage": ("database", ("boto3", "psycopg")),
     "ask_database": ("database", ("boto3", "psycopg", "urllib3")),
     "throw_switch": ("database", ("boto3", "psycopg", "urllib3")),
+    "redrive_dead_letters": ("plain", ("boto3", "urllib3")),
+    "restore_videos": ("database", ("boto3", "psycopg", "urllib3")),
     "page_on_call": ("plain", ("boto3", "urllib3")),
     "heartbeat": ("plain", ("boto3", "urllib3")),
     "make_thumbnail": ("video_frames", ("boto3", "psycopg")),

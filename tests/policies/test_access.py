@@ -108,6 +108,7 @@ def test_only_who_works_across_users_has_a_standing_right_to_their_objects(funct
         "clean_videos": {"thumbnails/*", "videos/*"},
         "clean_images": {"anonymous/*", "images/*"},
         "clean_identities": {"images/*", "incoming/*", "thumbnails/*", "videos/*"},
+        "restore_videos": {"videos/*"},
         "make_thumbnail": {"thumbnails/*", "videos/*"},
     }
     assert prefixes == expected.get(function, set())

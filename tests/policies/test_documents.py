@@ -75,7 +75,7 @@ def test_a_role_reaches_everything_only_where_aws_has_no_resource_type(stack: st
             if statement["Effect"] == "Allow" and "*" in listed(statement.get("Resource", [])):
                 found += 1
                 assert all(WITHOUT_RESOURCE_TYPE.fullmatch(action) for action in listed(statement["Action"])), key
-    assert found == 24  # the functions in the VPC, and the heartbeat, which looks at all alarms
+    assert found == 25  # the functions in the VPC, and the heartbeat, which looks at all alarms
 
 
 def test_only_conditions_open_a_document_to_every_principal(stack: str) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
+from rich.console import Console
 
-from local import daemons, questions, switches
+from local import daemons, questions, restoring, switches
 from local.accounts import Keys
 from local.errors import Refused
 from local.journey.client import Phone
@@ -20,6 +21,7 @@ from tests.stack.deployed import PREFIX, Deployed, eventually
 
 OF_THE_STACK = ("stop-submits", "pause-video-migration", "pause-clean-ups")
 BECAUSE = "a drill"
+OLD = "update public.video_jobs set finished_at = now() - interval '200 days' where id = %s returning id"
 
 
 @pytest.fixture
@@ -151,6 +153,68 @@ def test_a_blocked_user_is_refused_at_once_and_let_in_again(stack: Deployed, ope
     assert phone.me()["user_id"] == user
     with pytest.raises(Refused, match="no such user"):
         throw(operator, "block-user", user=str(uuid.uuid4()))
+
+
+@pytest.mark.plan("M7")
+def test_dead_letters_go_back_to_their_queue_at_a_rate(stack: Deployed, operator: Person) -> None:
+    sqs, console = stack.root("sqs"), Console(quiet=True)
+    letters = sqs.get_queue_url(QueueName=f"{PREFIX}-video-migration-dlq")["QueueUrl"]
+    phone = stack.phone()
+    jobs = [stack.new_video(phone)[0] for _ in range(3)]
+    for job in jobs:
+        sqs.send_message(QueueUrl=letters, MessageBody=json.dumps({"job_id": job, "request_id": f"redriven-{job}"}))
+    assert restoring.redrive(operator, console, rate=60, dry_run=True) == 0
+    waits: list[float] = []
+    assert restoring.redrive(operator, console, rate=12, dry_run=False, sleep=waits.append) == 3
+    assert waits == [5.0, 5.0, 5.0], "one each five seconds"
+    assert restoring.redrive(operator, console, rate=12, dry_run=False) == 0
+
+    def heard() -> bool:
+        lines = stack.logs_of("migrate_video")
+        return all(f"redriven-{job}" in lines for job in jobs)
+
+    assert eventually(heard, seconds=30)
+    reader = Person("local", "on-call", on_laptop(stack.aws_url))
+    with pytest.raises(Refused, match="may not call"):
+        restoring.redrive(reader, console, rate=60, dry_run=True)
+
+
+@pytest.mark.plan("M11")
+def test_deleted_videos_come_back_within_their_days(stack: Deployed, operator: Person) -> None:
+    phone, other = stack.phone(), stack.phone()
+    (job, content), (kept_deleted, _) = stack.new_video(phone), stack.new_video(other)
+    counted = "select coalesce(sum(bytes), 0) + (select bytes from rendio.storage_totals where bucket = 'videos') as n"
+    counted += " from rendio.storage_deltas where bucket = 'videos'"
+    before = stack.query(counted)[0]["n"]
+    for owner, video in ((phone, job), (other, kept_deleted)):
+        assert owner.call("DELETE", f"/v1/videos/{video}").status_code == 204
+    named = "select 1 as found from public.video_jobs where id in (%s, %s) and object_key is not null"
+    assert not stack.query(named, job, kept_deleted)
+    assert phone.call("GET", f"/v1/videos/{job}").status_code == 410
+
+    def restore(*, dry_run: bool = False, **whose: str) -> dict[str, Any]:
+        found = {"video": "", "user": "", **whose}
+        return restoring.restore(operator, video=found["video"], user=found["user"], days=1, dry_run=dry_run)
+
+    assert restore(user=phone.auth_user_id, dry_run=True)["restored"] == [job]
+    assert phone.call("GET", f"/v1/videos/{job}").status_code == 410
+    assert restore(user=phone.auth_user_id)["restored"] == [job]
+    assert phone.download(phone.video(job)["video_url"]).content == content
+    assert restore(video=job)["restored"] == [], "it is back already"
+    assert other.call("GET", f"/v1/videos/{kept_deleted}").status_code == 410
+    assert stack.query(counted)[0]["n"] == before - len(content), "one of the two is counted"
+    stack.query(
+        "update public.video_jobs set finished_at = now() - interval '200 days' where id = %s returning id", job
+    )
+    run(stack, "clean-videos")
+    assert phone.video(job)["status"] == "completed", "its retention has begun anew"
+
+    stack.query("update public.users set deleted_at = now() where id = %s returning id", other.session["user_id"])
+    assert restore(video=kept_deleted)["restored"] == []
+    with pytest.raises(Refused, match="from 1 to 1"):
+        restoring.restore(operator, video=job, user="", days=2, dry_run=True)
+    with pytest.raises(Refused, match="a video or a user"):
+        restoring.restore(operator, video="", user="", days=1, dry_run=True)
 
 
 @pytest.mark.plan("X1")

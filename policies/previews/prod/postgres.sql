@@ -147,6 +147,13 @@ grant select on table rendio.storage_totals to rendio_prod_monitor_storage;
 grant update (bytes, objects, corrected_bytes, corrected_objects, rolled_up_at) on table rendio.storage_totals to rendio_prod_monitor_storage;
 grant usage on schema public to rendio_prod_monitor_storage;
 grant usage on schema rendio to rendio_prod_monitor_storage;
+grant connect on database rendio to rendio_prod_restore_videos;
+grant insert (bucket, bytes, objects) on table rendio.storage_deltas to rendio_prod_restore_videos;
+grant select (id, auth_user_id, deleted_at) on table public.users to rendio_prod_restore_videos;
+grant select (id, user_id, migration_status, bytes, object_key, deleted_at, deleted_because) on table public.video_jobs to rendio_prod_restore_videos;
+grant update (deleted_at, deleted_because, restored_at, object_key, video_url, video_url_expires_at, thumbnail_key, thumbnail_attempts, updated_at) on table public.video_jobs to rendio_prod_restore_videos;
+grant usage on schema public to rendio_prod_restore_videos;
+grant usage on schema rendio to rendio_prod_restore_videos;
 grant connect on database rendio to rendio_prod_submit_video;
 grant execute on function auth.uid() to rendio_prod_submit_video;
 grant insert (user_id, amount, reason, job_id) on table public.credit_ledger to rendio_prod_submit_video;
@@ -215,6 +222,7 @@ grant authenticated to rendio_prod_me with admin false, inherit false, set true;
 grant rds_iam to rendio_prod_me with admin false, inherit true, set true;
 grant rds_iam to rendio_prod_migrate_video with admin false, inherit true, set true;
 grant rds_iam to rendio_prod_monitor_storage with admin false, inherit true, set true;
+grant rds_iam to rendio_prod_restore_videos with admin false, inherit true, set true;
 grant rds_iam to rendio_prod_submit_video with admin false, inherit true, set true;
 grant rds_iam to rendio_prod_sweep_videos with admin false, inherit true, set true;
 grant rds_iam to rendio_prod_throw_switch with admin false, inherit true, set true;
@@ -426,6 +434,10 @@ create policy users_select_own on public.users
   for select
   to authenticated
   using (auth_user_id = (select auth.uid()) and deleted_at is null);
+create policy users_select_restore_videos on public.users
+  for select
+  to rendio_prod_restore_videos
+  using (deleted_at is null);
 create policy users_select_submit_video on public.users
   for select
   to rendio_prod_submit_video
@@ -540,6 +552,10 @@ create policy video_jobs_select_own on public.video_jobs
   for select
   to authenticated
   using (user_id = (select id from public.users where auth_user_id = (select auth.uid())));
+create policy video_jobs_select_restore_videos on public.video_jobs
+  for select
+  to rendio_prod_restore_videos
+  using (status = 'completed');
 create policy video_jobs_select_submit_video on public.video_jobs
   for select
   to rendio_prod_submit_video
@@ -587,6 +603,11 @@ create policy video_jobs_update_migrate_video on public.video_jobs
   to rendio_prod_migrate_video
   using (migration_status = 'pending')
   with check (migration_status in ('pending', 'migrated', 'failed'));
+create policy video_jobs_update_restore_videos on public.video_jobs
+  for update
+  to rendio_prod_restore_videos
+  using (deleted_because in ('user', 'retention') and exists (select from public.users u where u.id = user_id))
+  with check (deleted_at is null and restored_at = now());
 create policy video_jobs_update_submit_video on public.video_jobs
   for update
   to rendio_prod_submit_video
@@ -647,6 +668,10 @@ create policy storage_deltas_insert_make_thumbnail on rendio.storage_deltas
 create policy storage_deltas_insert_migrate_video on rendio.storage_deltas
   for insert
   to rendio_prod_migrate_video
+  with check (bucket = 'videos' and objects >= 0 and bytes >= 0);
+create policy storage_deltas_insert_restore_videos on rendio.storage_deltas
+  for insert
+  to rendio_prod_restore_videos
   with check (bucket = 'videos' and objects >= 0 and bytes >= 0);
 create policy storage_deltas_insert_sweep_videos on rendio.storage_deltas
   for insert
@@ -744,6 +769,7 @@ create role rendio_prod_make_thumbnail login;
 create role rendio_prod_me login;
 create role rendio_prod_migrate_video login;
 create role rendio_prod_monitor_storage login;
+create role rendio_prod_restore_videos login;
 create role rendio_prod_submit_video login;
 create role rendio_prod_sweep_videos login;
 create role rendio_prod_throw_switch login;

@@ -1,0 +1,1 @@
+"""Dead letters of the video-migration queue go back to it."""

@@ -1,0 +1,1 @@
+"""Deleted videos come back from their old versions."""
