@@ -15,6 +15,10 @@ from policies.review.stacks import Document, Stack
 OWNER = "0a0a0a0a-1111-4111-8111-000000000001"
 OTHER = "0b0b0b0b-2222-4222-8222-000000000002"
 USERS_SESSION, LAMBDA_SERVICE, ADMINISTRATOR = "user's session of", "Lambda service for", "account administrator"
+PERSON = "person on call"
+TAKES_ROLES_ON = (
+    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}]}'
+)
 STRANGERS_ACCOUNT = "999999999999"
 _TAG = re.compile(r"aws:(?:Request|Principal)Tag/([\w-]+)")
 
@@ -25,7 +29,7 @@ def actors(stack: Stack) -> list[Principal]:
     A role that takes session tags comes twice: as the session of a user, and with no tag at all. So does that of a
     function in the network: for the function's code, and for the Lambda service, which makes its network interfaces.
     """
-    found = [*_roles(stack), *_people(stack), *_services(stack)]
+    found = [*_roles(stack), *_people(stack), *_named_people(stack), *_services(stack)]
     administrator = f"arn:aws:iam::{stack.account}:user/administrator"
     stranger = f"arn:aws:iam::{STRANGERS_ACCOUNT}:user/administrator"
     found += [
@@ -79,6 +83,24 @@ def _people(stack: Stack) -> Iterator[Principal]:
     for document in stack.documents:
         if document.name.startswith("users/"):
             yield Principal(document.name.partition("/")[2], "User", stack.account, document.on)
+
+
+def _named_people(stack: Stack) -> Iterator[Principal]:
+    """Whom the trust of a role of people names: somebody who may take on roles, and nothing else."""
+    named = {
+        arn
+        for document in stack.documents
+        if document.kind == "trust" and document.template == "iam/people_trust.json.j2"
+        for statement in document.statements
+        if statement["Effect"] == "Allow"
+        for arn in _listed(statement.get("Condition", {}).get("ArnLike", {}).get("aws:PrincipalArn", []))
+    }
+    for arn in sorted(named)[:1]:
+        yield Principal(PERSON, "User", stack.account, arn.replace("*", "x"), policies=(TAKES_ROLES_ON,))
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def _services(stack: Stack) -> Iterator[Principal]:
