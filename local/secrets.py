@@ -48,7 +48,21 @@ def put(state: State, endpoint: str, *, pager_url: str) -> list[str]:
         if held != wanted:
             client.put_secret_value(SecretId=f"{PREFIX}/{name}", SecretString=wanted)
             done.append(name)
+    if "pager" in done:
+        _forget_calls(endpoint)
     return done
+
+
+def _forget_calls(endpoint: str) -> None:
+    """Calls of alarms that were raised while the stack was still being made, before anybody's address was known.
+
+    On AWS people read them: docs/runbooks/HEARTBEAT-MISSED.md.
+    """
+    queues = accounts.ROOT.client("sqs", endpoint)
+    try:
+        queues.purge_queue(QueueUrl=queues.get_queue_url(QueueName=f"{accounts.PREFIX}-page-dlq")["QueueUrl"])
+    except queues.exceptions.QueueDoesNotExist:
+        return  # a stack that is not complete
 
 
 def _exists(client: Any, name: str) -> bool:
