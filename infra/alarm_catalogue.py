@@ -29,6 +29,7 @@ NO_TRAFFIC = quiet("no calls, no errors; a night without users is no fault")
 EVENTS_ONLY = quiet("it is counted only when it happens")
 HALF_HOUR = 30 * MINUTE
 DATABASE_DOWN = "DATABASE-DOWN"
+GENERATOR_REFUSES_US = "GENERATOR-REFUSES-US"
 DEAREST_CREDITS = 20  # of a video, most
 
 
@@ -138,6 +139,15 @@ def _videos() -> tuple[Alarm, ...]:
     }
     return (
         Alarm(
+            GENERATOR_REFUSES_US, PAGE,
+            symptom="Orders of videos fail because the generator refuses us: our key, our account, a model's name.",
+            watch=own("GeneratorRefusesUs", "Sum"), at_least=1, window=Window(35 * MINUTE),
+            because="No accident makes one: whatever it was refused for, the next order like it is refused too. A key "
+            "that was replaced is read again before it counts. Kept for 35 minutes, so that it outlasts its "
+            "consequence.",
+            missing=EVENTS_ONLY,
+        ),
+        Alarm(
             "GENERATIONS-FAILING", PAGE,
             symptom="Videos that users ordered fail, and not because of what they asked for.",
             watch=Math("IF(failed >= 3, 100 * failed / MAX([FILL(asked, 0), failed]), 0)", by_us), at_least=1,
@@ -146,7 +156,7 @@ def _videos() -> tuple[Alarm, ...]:
             "ten minutes every tenth day. An outage pages within three minutes of the first failure by day, ten at "
             "four at night; 0.6 failures a minute (10 % at eight in the evening, 28 % at the mean) within ten; 2 % in "
             "15 and in 52. Sooner for 2 % would be a page for each accident (docs/adr/0072-alarms.md).",
-            missing=EVENTS_ONLY,
+            missing=EVENTS_ONLY, hidden_by=GENERATOR_REFUSES_US,
         ),
         Alarm(
             "GENERATIONS-FAILING-SLOW", NOTIFY,

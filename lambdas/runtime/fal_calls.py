@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -17,10 +18,12 @@ import urllib3
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
 from lambdas.runtime.errors import ConfigurationError, FunctionError, Unavailable
+from lambdas.runtime.observability import count_for_stack
 from lambdas.runtime.secrets import Secret
 
 MAXIMUM_ANSWER_BYTES = 256 * 1024
 _CONNECT_SECONDS = 2.0
+_REFUSES_KEY = frozenset({401, 403})
 
 Result = TypeVar("Result")
 
@@ -33,6 +36,12 @@ class GeneratorUnavailable(Unavailable):
 
 class GeneratorMisconfigured(GeneratorUnavailable):
     """The generator refuses us, not the user: our key or account. The client sees an outage, we are paged."""
+
+
+def refuses_us() -> GeneratorMisconfigured:
+    """The error for what no user caused and no second try mends, counted: the first one pages."""
+    count_for_stack("GeneratorRefusesUs")
+    return GeneratorMisconfigured()
 
 
 class CallFailed(FunctionError):
@@ -83,10 +92,16 @@ class FalCalls:
         """
         content = None if body is None else json.dumps(body).encode()
         sent = {"Content-Type": "application/json", "Accept": "application/json", **(headers or {})}
-        answer = self._call(method, url, content, {**sent, "Authorization": f"Key {self._secret()}"}, seconds)
-        if answer.status in (401, 403):
-            self._key.forget()  # perhaps it was replaced: the next call reads it again
-            raise GeneratorMisconfigured from ValueError(f"the generator answered {answer.status}")
+        ends, key = time.monotonic() + seconds, self._secret()
+        answer = self._call(method, url, content, {**sent, "Authorization": f"Key {key}"}, seconds)
+        if answer.status in _REFUSES_KEY:
+            self._key.forget()
+            newer = self._secret()
+            if newer != key:  # it was replaced while we kept the old one: no order need fail for that
+                left = max(0.1, ends - time.monotonic())
+                answer = self._call(method, url, content, {**sent, "Authorization": f"Key {newer}"}, left)
+        if answer.status in _REFUSES_KEY:
+            raise refuses_us() from ValueError(f"the generator answered {answer.status}")
         return answer
 
     def put(self, url: str, content: bytes, *, content_type: str, seconds: float) -> Answer:
@@ -101,7 +116,7 @@ class FalCalls:
         try:
             return str(self._key.value()["key"])
         except (ConfigurationError, KeyError) as error:
-            raise GeneratorMisconfigured from ValueError(type(error).__name__)
+            raise refuses_us() from ValueError(type(error).__name__)
 
     def _call(self, method: str, url: str, content: bytes | None, headers: Mapping[str, str], seconds: float) -> Answer:
         def call() -> Answer:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from lambdas.runtime.errors import FunctionError, Unprocessable
-from lambdas.runtime.fal_calls import Answer, CallFailed, FalCalls, GeneratorMisconfigured, GeneratorUnavailable
+from lambdas.runtime.fal_calls import Answer, CallFailed, FalCalls, GeneratorUnavailable, refuses_us
 from lambdas.runtime.secrets import Secret
 
 # A submission has three of these calls and must end within the API's 30 s, image and database included.
@@ -209,7 +209,7 @@ def _not_taken(answer: Answer) -> Exception:
     if answer.status in _REFUSALS:
         return GenerationRefused()
     if 400 <= answer.status < 500 and answer.status != 408:
-        return GeneratorMisconfigured()  # no such model, no balance: ours to mend
+        return refuses_us()  # no such model, no balance: ours to mend
     return SubmissionAmbiguous(f"the generator answered {answer.status} and named no request")
 
 

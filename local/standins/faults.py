@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import struct
 from dataclasses import asdict, dataclass
@@ -29,6 +30,7 @@ class Fault:
         delay_seconds: waits before it fails; with `after`, between the deed and the answer.
         after: do what the call asks, then fail: the caller cannot tell whether it was done.
         times: calls left; None for all calls.
+        share: of those calls only so many, drawn by `seed` and the call's number.
     """
 
     kind: Kind = "answer"
@@ -40,6 +42,8 @@ class Fault:
     delay_seconds: float = 0.0
     after: bool = False
     times: int | None = 1
+    share: float = 1.0
+    seed: int = 0
 
 
 class Faults:
@@ -47,11 +51,13 @@ class Faults:
 
     def __init__(self) -> None:
         self._programmed: list[Fault] = []
+        self._calls = 0
 
     def next(self, path: str) -> Fault | None:
         """The fault for a call that just came, counted down."""
+        self._calls += 1
         for fault in self._programmed:
-            if path.startswith(fault.path):
+            if path.startswith(fault.path) and self._drawn(fault):
                 if fault.times is not None:
                     fault.times -= 1
                     if fault.times <= 0:
@@ -59,8 +65,13 @@ class Faults:
                 return fault
         return None
 
+    def _drawn(self, fault: Fault) -> bool:
+        lot = random.Random(f"{fault.seed}/{self._calls}")  # noqa: S311  # repeatable is what it must be
+        return lot.random() < fault.share
+
     def clear(self) -> None:
         self._programmed.clear()
+        self._calls = 0
 
     async def control(self, request: Request) -> Response:
         """`POST` adds a fault, or a list of them; `GET` lists those left; `DELETE` forgets them."""

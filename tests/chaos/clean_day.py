@@ -1,7 +1,8 @@
 """A day of users on a deployed stack of its own: nobody is paged while all is well, and somebody is when videos fail.
 
-Three parts of the same day, drawn by its seed. *clean*: all of it. *thin*: hours in which 2 % of the generations fail
-on our side, at random. *outage*: hours in which all do, until somebody is paged: ten minutes of it in the evening fail
+Four parts of the same day, drawn by its seed. *clean*: all of it. *refused*: hours in which 2 % of the orders fail on
+our side, at random: the generator refuses our account. *thin*: hours in which 2 % of the generations break down at the
+generator. *outage*: hours in which all do, until somebody is paged: ten minutes of it in the evening fail
 as many as 2 % of the day's. The emulator's alarms and schedules go at the day's pace; what functions wait for
 themselves (a generation's 1.5 s, a queue's delay, a lease) is real, and so counts for more minutes than on AWS.
 """
@@ -21,7 +22,7 @@ from local.cloud import Cloud
 from local.pace import Pace
 from local.state import State
 from tests.chaos.day import Visit, visits
-from tests.chaos.day_figures import WAY_MINUTES, figures, told
+from tests.chaos.day_figures import REFUSED, WAY_MINUTES, figures, told
 from tests.chaos.day_player import Played, Player
 from tests.chaos.record import Figure, Record
 from tests.stack.deployed import PREFIX, Deployed
@@ -29,10 +30,14 @@ from tests.stack.deployed import PREFIX, Deployed
 TITLE = "1,000 users' day at compressed time: nobody is paged on a clean one; failing generations page."
 LONG = {
     "users": 1000, "jobs": 3000, "seed": 1, "minute_seconds": 1.5,
-    "clean": (0, 24), "thin": (17, 23), "outage": (20, 21),
+    "clean": (0, 24), "refused": (0, 24), "thin": (17, 23), "outage": (20, 21),
 }  # fmt: skip
-SHORT = {**LONG, "users": 150, "jobs": 450, "clean": (20, 20.7), "thin": (0, 0), "outage": (21, 21.5)}
+SHORT = {
+    **LONG, "users": 150, "jobs": 450,
+    "clean": (20, 20.7), "refused": (20.7, 23), "thin": (0, 0), "outage": (21, 21.5),
+}  # fmt: skip
 THIN = 0.02
+ORDERS = "/fal-ai/minimax/hailuo-02"  # where the day's model is ordered; how a job is, is asked elsewhere
 GENERATION_MILLISECONDS = 1500
 # Before each part: no alarm that pages is on for so long, which outlasts the windows of all but the hourly ones.
 CALM_MINUTES, PATIENCE_MINUTES = 30, 90
@@ -46,11 +51,17 @@ def run(
     seed: int,
     minute_seconds: float,
     clean: tuple[float, float],
+    refused: tuple[float, float],
     thin: tuple[float, float],
     outage: tuple[float, float],
 ) -> list[Figure]:
     """Each part is a unit of work; the stack is the experiment's own and goes when all parts are done."""
-    parts = {"clean": (clean, 0.0), "thin": (thin, THIN), "outage": (outage, 1.0)}
+    parts = {
+        "clean": (clean, 0.0),
+        REFUSED: (refused, THIN),
+        "thin": (thin, THIN),
+        "outage": (outage, 1.0),
+    }
     open_parts = {name: part for name, part in parts.items() if part[0][1] > part[0][0] and not record.done(name)}
     if open_parts:
         pace = Pace(minute_seconds)
@@ -81,15 +92,18 @@ class Day:
         self._fal, self._pager = (daemons.url(stack.cloud.ports[name]) for name in ("fal", "pager"))
 
     def part(self, name: str, hours: tuple[float, float], share: float) -> dict[str, Any]:
-        """Play these hours with that share of generations failing; an outage only until it pages."""
+        """Play these hours with that share of generations failing; only *clean* and *thin* go on when it pages."""
         self._program(0.0)
         self._player.warm_up()
         self._quiet()
         first, until = (60 * hour for hour in hours)
         print(f"  {name}: {hours[0]:g} to {hours[1]:g} h, {share:.0%} fail", file=sys.stderr, flush=True)
-        self._program(share)
+        if name == REFUSED:
+            self._refuse(share)
+        else:
+            self._program(share)
         begun = time.time()
-        over = (lambda: bool(self._pages(begun))) if share == 1.0 else (lambda: False)
+        over = (lambda: bool(self._pages(begun))) if share == 1.0 or name == REFUSED else (lambda: False)
         played = self._player.play(self._visits, first=first, until=until, over=over)
         # What was under way at the end is told, too.
         self._wait(WAY_MINUTES)
@@ -126,8 +140,14 @@ class Day:
             for part, kind in ((share * 2 / 3, "internal_error"), (_rest(share), "request_timeout"))
             if part > 0
         ]
-        httpx.delete(f"{self._fal}/_control/outcomes", trust_env=False).raise_for_status()
+        for what in ("faults", "outcomes"):
+            httpx.delete(f"{self._fal}/_control/{what}", trust_env=False).raise_for_status()
         httpx.post(f"{self._fal}/_control/outcomes", json=[*failing, sound], trust_env=False).raise_for_status()
+
+    def _refuse(self, share: float) -> None:
+        """Some orders are answered as an account without means is (docs.fal.ai/errors)."""
+        fault = {"path": ORDERS, "status": 403, "times": None, "share": share, "seed": self._seed}
+        httpx.post(f"{self._fal}/_control/faults", json=fault, trust_env=False).raise_for_status()
 
     def _quiet(self) -> None:
         """Wait until nothing has paged for a while: a deployment, or what was played before, is no part of this."""

@@ -13,6 +13,7 @@ PROMISE_MINUTES = 10
 # From the failure that makes the rule true to the page: a look each minute, and the page's way.
 WAY_MINUTES = 4
 LATE_MINUTES = 5
+REFUSED, REFUSAL_ALARM = "refused", "GENERATOR-REFUSES-US"
 ALARM, ENOUGH, WINDOW_MINUTES = "GENERATIONS-FAILING", 3, 30
 
 
@@ -32,10 +33,11 @@ def figures(name: str, part: dict[str, Any]) -> list[Figure]:
             Figure.exactly(f"{played}: pages", len(pages), 0),
             *sound,
         ]
-    others = sorted({alarm for _, alarm in pages} - {ALARM})
-    paged = [minute for minute, alarm in pages if alarm == ALARM]
+    alarm_due = REFUSAL_ALARM if name == REFUSED else ALARM
+    others = sorted({alarm for _, alarm in pages} - {alarm_due})
+    paged = [minute for minute, alarm in pages if alarm == alarm_due]
     shown = [Figure.exactly(f"{played}: other alarms that paged", ", ".join(others), ""), *sound]
-    if part["share"] == 1.0:
+    if part["share"] == 1.0 or name == REFUSED:
         minutes = round(paged[0] - ours[0], 1) if paged and ours else float("inf")
         return [
             Figure.at_most(f"{played}: minutes from the first failure to the page", minutes, PROMISE_MINUTES),

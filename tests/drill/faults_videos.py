@@ -31,6 +31,16 @@ def generator_refuses(scene: Scene) -> Iterator[None]:
 
 
 @contextmanager
+def account_is_empty(scene: Scene) -> Iterator[None]:
+    """The generator answers one order as an account without means"""
+    phone = scene.phone(credits_left=50)
+    with scene.generator("faults", {"path": "/fal-ai/wan", "status": 403}):
+        scene.strikes()
+        scene.order(phone, model="wan-2.2")
+        yield
+
+
+@contextmanager
 def many_orders(scene: Scene) -> Iterator[None]:
     """Orders for eight times what a usual hour costs"""
     phone = scene.phone(credits_left=5000)

@@ -59,6 +59,7 @@ REAL = {
     "API-LATENCY-SLOW": _real(phones.generator_is_slow),
     "CHECK-IN-FAILING": _real(phones.wrong_apple_key),
     "SESSIONS-NOT-OPENED": _real(phones.signing_key_disabled),
+    "GENERATOR-REFUSES-US": _real(videos.account_is_empty),
     "GENERATIONS-FAILING": _real(videos.generator_refuses),
     "GENERATIONS-FAILING-SLOW": _real(videos.generator_refuses),
     "MIGRATION-STALLED": _real(videos.a_video_waits),
@@ -113,7 +114,7 @@ STAGES: tuple[tuple[tuple[str, ...], ...], ...] = (
     ),
     (
         ("API-LATENCY-FAST", "API-LATENCY-SLOW", "GENERATIONS-FAILING", "GENERATIONS-FAILING-SLOW",
-         "FUNCTIONS-FAILING"),
+         "GENERATOR-REFUSES-US", "FUNCTIONS-FAILING"),
         (
             "GENERATOR-SPEND", "VIDEO-MIGRATIONS-FAILED", "QUEUE-AGE", "MIGRATION-STALLED", "VIDEO-ADDRESSES-EXPIRING",
             "DEAD-LETTERS",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from infra.alarm_catalogue import DATABASE_DOWN, catalogue, patience
+from infra.alarm_catalogue import DATABASE_DOWN, GENERATOR_REFUSES_US, catalogue, patience
 from infra.alarm_model import DAY, HOUR, MINUTE, OWN, Alarm, Math, Severity, Window
 from infra.alarms import HIDDEN, LATELY, watched
 from infra.names import Names
@@ -139,12 +139,13 @@ def test_few_calls_do_not_make_a_rate(errors: float, calls: float, pages: bool) 
     assert (value is not None and value >= fast.threshold) is pages
 
 
-def test_what_the_database_causes_keeps_quiet_while_its_own_alarm_is_on(up: TreeOf, stack: str) -> None:
-    cause = f"rendio-{stack}-{DATABASE_DOWN}"
+def test_what_another_alarm_tells_the_cause_of_keeps_quiet_while_that_is_on(up: TreeOf, stack: str) -> None:
+    causes = {alarm.name: f"rendio-{stack}-{alarm.hidden_by}" for alarm in ALARMS if alarm.hidden_by}
     composites = up(stack).of_type(COMPOSITE)
     assert {"API-ERRORS-FAST", "MIGRATION-STALLED", "FUNCTIONS-FAILING"} <= {alarm.name for alarm in composites}
     pages = {alarm.name for alarm in ALARMS if alarm.severity is Severity.PAGE}
     for alarm in composites:
+        cause = causes[alarm.name]
         rule = f'ALARM("rendio-{stack}-{alarm.name}-{HIDDEN}") AND NOT ALARM("{cause}")'
         lately = "" if alarm.name in pages else f' AND NOT ALARM("{cause}-{LATELY}-{HIDDEN}")'
         assert alarm.inputs["alarmRule"] == rule + lately
@@ -174,6 +175,13 @@ def test_a_cause_outlasts_what_it_hides() -> None:
             held = cause.window if alarm.severity is Severity.PAGE else cause.remembered
             # The next run makes up for what was left, within one more period of the alarm.
             assert lasts(alarm.window) + MINUTE * 5 <= lasts(held), alarm.name
+
+
+def test_a_refusal_of_the_generator_outlasts_the_failures_that_it_hides() -> None:
+    alarms = {alarm.id: alarm for alarm in ALARMS}
+    hidden = [alarm for alarm in ALARMS if alarm.hidden_by == GENERATOR_REFUSES_US]
+    assert [alarm.id for alarm in hidden] == ["GENERATIONS-FAILING"]
+    assert lasts(hidden[0].window) < lasts(alarms[GENERATOR_REFUSES_US].window)
 
 
 def test_names_are_unique(up: TreeOf, stack: str) -> None:

@@ -36,6 +36,25 @@ def key() -> Any:
     return Key("id:canary-of-the-key")
 
 
+class Replaced(Key):
+    """A key that its keeper has known for a while, and that was replaced."""
+
+    def __init__(self, old: str, new: str) -> None:
+        super().__init__(old)
+        self._new = new
+
+    def forget(self) -> None:
+        self.key = self._new
+
+
+@pytest.fixture
+def counts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was counted for the stack."""
+    found: list[str] = []
+    monkeypatch.setattr("lambdas.runtime.fal_calls.count_for_stack", found.append)
+    return found
+
+
 @pytest.fixture
 def fal(httpserver: HTTPServer, key: Any) -> Fal:
     return Fal(queue_url=httpserver.url_for(""), key=key)
@@ -166,6 +185,25 @@ class TestSubmitting:
         with pytest.raises(error) as raised:
             fal.submit("fal-ai/x", {}, webhook="https://api.test/w", lifetime_seconds=9)
         assert type(raised.value) is error
+
+    @pytest.mark.parametrize(("status", "counted"), [(401, 1), (402, 1), (403, 1), (404, 1), (429, 0), (503, 0)])
+    def test_a_refusal_that_is_ours_is_counted_for_the_alarm(
+        self, fal: Fal, httpserver: HTTPServer, counts: list[str], status: int, counted: int
+    ) -> None:
+        httpserver.expect_request("/fal-ai/x").respond_with_json({}, status=status)
+        with pytest.raises(GeneratorUnavailable):
+            fal.submit("fal-ai/x", {}, webhook="https://api.test/w", lifetime_seconds=9)
+        assert counts == ["GeneratorRefusesUs"] * counted
+
+    def test_a_key_that_was_replaced_costs_no_order(self, httpserver: HTTPServer, counts: list[str]) -> None:
+        key: Any = Replaced("id:old", "id:new")  # stands in for a Secret
+        httpserver.expect_request("/fal-ai/x", headers={"Authorization": "Key id:new"}).respond_with_json(
+            {"request_id": "r1"}
+        )
+        httpserver.expect_request("/fal-ai/x").respond_with_json({}, status=401)
+        fal = Fal(queue_url=httpserver.url_for(""), key=key)
+        assert fal.submit("fal-ai/x", {}, webhook="https://api.test/w", lifetime_seconds=9) == "r1"
+        assert counts == []
 
     def test_a_taken_one_says_where_to_call_back_and_how_long_to_keep(self, fal: Fal, httpserver: HTTPServer) -> None:
         seen: list[Request] = []

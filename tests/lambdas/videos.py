@@ -58,7 +58,7 @@ class Key:
         return {"key": self.key}
 
     def forget(self) -> None:
-        """Nothing is kept."""
+        """It is read anew each time."""
 
 
 @dataclass

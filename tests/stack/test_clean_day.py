@@ -38,3 +38,5 @@ def test_an_evening_pages_nobody_until_videos_fail(day: Day) -> None:
     assert unmet(figures("clean", clean)) == []
     outage = day.part("outage", (20.25, 20.75), 1.0)
     assert unmet(figures("outage", outage)) == []
+    refused = day.part("refused", (20.75, 22), 0.1)  # more than the day's 2 %, in place of the day's hours
+    assert unmet(figures("refused", refused)) == []

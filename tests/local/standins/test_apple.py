@@ -186,3 +186,17 @@ def test_what_was_received_is_told_without_secrets(apple: AppleClient) -> None:
 
 def test_an_unknown_fault_is_refused(apple: AppleClient) -> None:
     assert apple.http.post("/_control/faults", json={"statsu": 500}).status_code == 400
+
+
+def test_a_fault_can_be_for_a_share_of_all_calls_and_is_drawn_alike_each_time(apple: AppleClient) -> None:
+    token = apple.device_token(apple.new_device())
+
+    def statuses() -> list[int]:
+        apple.http.delete("/_control/faults")
+        apple.http.post("/_control/faults", json={"status": 503, "times": None, "share": 0.25, "seed": 1})
+        return [apple.call("query_two_bits", token).status_code for _ in range(40)]
+
+    first = statuses()
+    assert 4 <= first.count(503) <= 16
+    assert first.count(200) == 40 - first.count(503)
+    assert statuses() == first
