@@ -61,4 +61,4 @@ def test_what_a_function_counts_is_what_its_alarm_looks_at(call: str) -> None:
 
 
 def test_alarms_of_the_whole_stack_are_known() -> None:
-    assert OF_THE_STACK == ["DatabaseUnreachable", "GenerationsFailedByUs"]
+    assert OF_THE_STACK == ["DatabaseUnreachable", "GenerationsFailedByUs", "GeneratorRefusesUs"]
