@@ -51,7 +51,7 @@ _BY_THE_SUPERUSER = {
     "create or replace function auth.uid() returns uuid language sql return null::uuid": ("function", "auth.uid()"),
 }
 # As the master: roles, grants of roles and default privileges remember who made them.
-_BY_THE_MASTER = {
+BY_THE_MASTER = {
     "create role intruder login": ("role", "intruder"),
     "grant authenticated to rendio_local_inspect_image": (
         "membership",
@@ -75,7 +75,7 @@ _BY_THE_MASTER = {
     ),
 }
 # What the next deployment mends, but for the two that are planted in a table's definition.
-MENDED = {**_BY_THE_SUPERUSER, **_BY_THE_MASTER}
+MENDED = {**_BY_THE_SUPERUSER, **BY_THE_MASTER}
 # Named like all others; tables' definitions, and what a master may not change, a person mends.
 IN_THE_DATABASE = {
     **MENDED,
@@ -91,7 +91,7 @@ IN_THE_DATABASE = {
 
 def by_hand(database: Database, statement: str) -> None:
     """Do it by hand."""
-    with database.connect("database_admin" if statement in _BY_THE_MASTER else "rdsadmin") as connection:
+    with database.connect("database_admin" if statement in BY_THE_MASTER else "rdsadmin") as connection:
         connection.execute(statement.encode())
 
 
