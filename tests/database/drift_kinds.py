@@ -42,7 +42,7 @@ _BY_THE_SUPERUSER = {
     "alter table public.devices owner to rendio_local_device_check": ("owner", "table public.devices"),
     "alter function auth.uid() security definer": ("function", "auth.uid()"),
     "alter function auth.role() set search_path = public": ("function", "auth.role()"),
-    "alter table public.users add constraint planted check (credits_remaining < 5000)": (
+    "alter table public.users add constraint planted check (credits_remaining > -5)": (
         "constraint",
         "public.users.planted",
     ),
