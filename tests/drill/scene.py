@@ -40,16 +40,8 @@ class Scene:
         """A phone that has checked in, its user with more credits than the free ones."""
         phone = self.stack.phone()
         if credits_left:
-            self.give_credits(phone, credits_left)
+            self.stack.give_credits(phone, credits_left)
         return phone
-
-    def give_credits(self, phone: Phone, amount: int) -> None:
-        user = phone.session["user_id"]
-        self.stack.query(
-            "with paid as (insert into public.credit_ledger (user_id, amount, reason) values (%s, %s, 'purchase'))"
-            " update public.users set credits_remaining = credits_remaining + %s where id = %s returning id",
-            user, amount, amount, user,
-        )  # fmt: skip
 
     def check_in(self, phone: Phone) -> httpx.Response:
         """One check-in, tried once, with a genuine token: Apple lets it through to the database."""

@@ -39,10 +39,7 @@ def contract() -> schemathesis.BaseSchema:
 def phone(stack: Deployed) -> Phone:
     """A user with credits for all that is asked for."""
     made = stack.phone()
-    with stack.superuser() as connection:
-        connection.execute(
-            "update public.users set credits_remaining = 100000 where id = %s", (made.session["user_id"],)
-        )
+    stack.give_credits(made, 100_000)
     return made
 
 
