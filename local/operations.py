@@ -6,8 +6,8 @@ and only in the account that the stack's file allows.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import boto3
@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.accounts import ROOT, Keys
 from local.cloud import Cloud
 from local.errors import LocalError, Refused
+from local.invocation import invoke
 from local.people import NewClient, Person
 from local.state import REPOSITORY, STACK, State
 
@@ -37,20 +38,7 @@ def function(stack: str, name: str, *, role: str = "") -> Invoke:
     functions = person(stack, role).client("lambda") if role else client(stack, "lambda")
     full_name = f"rendio-{stack}-{name}"
 
-    def invoke(payload: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            answer = functions.invoke(FunctionName=full_name, Payload=json.dumps(dict(payload)).encode())
-            content = json.loads(answer["Payload"].read())
-        except (BotoCoreError, ClientError, ValueError) as error:
-            raise LocalError(
-                f"{full_name} cannot be called.", why=str(error), fix="Is the stack up, and may you invoke it?"
-            ) from error
-        if "FunctionError" in answer or not isinstance(content, dict):
-            why = content.get("errorMessage", "") if isinstance(content, dict) else ""
-            raise LocalError(f"{full_name} failed.", why=why, fix="Its log has the rest.")
-        return content
-
-    return invoke
+    return partial(invoke, functions, full_name)
 
 
 def client(stack: str, service: str) -> Any:

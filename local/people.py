@@ -5,7 +5,6 @@ Every call of a function carries a proof of who makes it: a signed question to S
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -14,10 +13,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.errors import LocalError, Refused
+from local.invocation import invoke
 
 PROOF_HEADER = "x-rendio-function"  # lambdas/runtime/callers.py
 PROOF_SECONDS = 60
 SESSION_SECONDS = 3600
+_DENIED = ("AccessDeniedException", "AccessDenied")
 NewClient = Callable[..., Any]
 """`(service, **credentials)`: a client; with no credentials, as whoever runs this."""
 
@@ -44,25 +45,17 @@ class Person:
             LocalError: it cannot be called, or it failed.
         """
         name = f"rendio-{self.stack}-{function}"
-        body = json.dumps({**payload, "caller": self._proof(name)}).encode()
+        functions, proof = self.client("lambda"), self._proof(name)
         try:
-            answer = self.client("lambda").invoke(FunctionName=name, Payload=body)
-            content = json.loads(answer["Payload"].read())
-        except ClientError as error:
-            if error.response["Error"]["Code"] in ("AccessDeniedException", "AccessDenied"):
+            content = invoke(functions, name, {**payload, "caller": proof})
+        except LocalError as error:
+            cause = error.__cause__
+            if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in _DENIED:
                 raise Refused(f"{self.role} may not call {name}.", fix="Another role may: see the runbook.") from error
-            raise self._not_called(name, error) from error
-        except (BotoCoreError, ValueError) as error:
-            raise self._not_called(name, error) from error
-        if "FunctionError" in answer or not isinstance(content, dict):
-            why = content.get("errorMessage", "") if isinstance(content, dict) else ""
-            raise LocalError(f"{name} failed.", why=why, fix="Its log has the rest.")
+            raise
         if "error" in content:
             raise Refused(str(content["error"]))
         return content
-
-    def _not_called(self, name: str, error: Exception) -> LocalError:
-        return LocalError(f"{name} cannot be called.", why=str(error), fix="Is the stack up?")
 
     @cached_property
     def _credentials(self) -> dict[str, str]:

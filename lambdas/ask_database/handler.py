@@ -11,28 +11,16 @@ from typing import Any
 
 from lambdas.ask_database.adapters import Adapters
 from lambdas.ask_database.logic import Asked, answer, catalogue
-from lambdas.runtime.callers import caller_of
-from lambdas.runtime.errors import ApiError
-from lambdas.runtime.observability import begin_invocation, end_invocation, log
+from lambdas.runtime.callers import answers_people, caller_of
+from lambdas.runtime.observability import log
 
 _adapters = cache(Adapters.build)
 
 
+@answers_people("not answered")
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    request_id = str(getattr(context, "aws_request_id", ""))
-    begin_invocation(request_id=request_id, lambda_request_id=request_id)
-    try:
-        if event.get("list") is True:
-            return {"queries": catalogue()}
-        return _answered(event, context)
-    except ApiError as error:
-        log().warning("not answered", code=error.told_code, reason=error.told)
-        return {"error": error.told}
-    finally:
-        end_invocation()
-
-
-def _answered(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    if event.get("list") is True:
+        return {"queries": catalogue()}
     asked_by = caller_of(event.get("caller"), context)
     log().append_keys(asked_by=asked_by, query=str(event.get("name")))
     asked = Asked.parse(event)

@@ -10,25 +10,17 @@ from typing import Any
 
 from lambdas.redrive_dead_letters.adapters import SqsLetters
 from lambdas.redrive_dead_letters.logic import Request, redrive
-from lambdas.runtime.callers import caller_of
-from lambdas.runtime.errors import ApiError
-from lambdas.runtime.observability import begin_invocation, end_invocation, log
+from lambdas.runtime.callers import answers_people, caller_of
+from lambdas.runtime.observability import log
 
 _letters = cache(SqsLetters.build)
 
 
+@answers_people("nothing redriven")
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    request_id = str(getattr(context, "aws_request_id", ""))
-    begin_invocation(request_id=request_id, lambda_request_id=request_id)
-    try:
-        called_by = caller_of(event.get("caller"), context)
-        request = Request.parse(event)
-        moved = redrive(request, _letters())
-        left = _letters().waiting()
-        log().warning("dead letters redriven", called_by=called_by, moved=moved, left=left, dry_run=request.dry_run)
-        return {"called_by": called_by, "moved": moved, "left": left}
-    except ApiError as error:
-        log().warning("nothing redriven", code=error.told_code, reason=error.told)
-        return {"error": error.told}
-    finally:
-        end_invocation()
+    called_by = caller_of(event.get("caller"), context)
+    request = Request.parse(event)
+    moved = redrive(request, _letters())
+    left = _letters().waiting()
+    log().warning("dead letters redriven", called_by=called_by, moved=moved, left=left, dry_run=request.dry_run)
+    return {"called_by": called_by, "moved": moved, "left": left}

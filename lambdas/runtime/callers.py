@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import urllib3
 
 from lambdas.runtime.errors import ApiError, Unavailable
+from lambdas.runtime.observability import begin_invocation, end_invocation, log
 
 HEADER = "x-rendio-function"
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 _ARN = re.compile(rb"<Arn>([^<]{20,2048})</Arn>")
 _SECONDS = 3.0
 
@@ -30,6 +34,31 @@ class CallerUnknown(ApiError):
 
 class CallerNotChecked(Unavailable):
     code, detail = "caller_not_checked", "STS does not answer, so nobody knows who asks. Try again."
+
+
+def answers_people(nothing_done: str) -> Callable[[Handler], Handler]:
+    """Make `(event, context) -> answer` the handler of a function that people call.
+
+    An error of ours is theirs to mend: it is logged as `nothing_done`, told them as `{"error"}`, and fails no
+    invocation. No alarm shall fire because somebody mistyped a name.
+    """
+
+    def decorate(answer: Handler) -> Handler:
+        @wraps(answer)
+        def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+            request_id = str(getattr(context, "aws_request_id", ""))
+            begin_invocation(request_id=request_id, lambda_request_id=request_id)
+            try:
+                return answer(event, context)
+            except ApiError as error:
+                log().warning(nothing_done, code=error.told_code, reason=error.told)
+                return {"error": error.told}
+            finally:
+                end_invocation()
+
+        return handler
+
+    return decorate
 
 
 def caller_of(proof: object, context: Any) -> str:

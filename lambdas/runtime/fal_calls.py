@@ -92,14 +92,19 @@ class FalCalls:
         """
         content = None if body is None else json.dumps(body).encode()
         sent = {"Content-Type": "application/json", "Accept": "application/json", **(headers or {})}
-        ends, key = time.monotonic() + seconds, self._secret()
-        answer = self._call(method, url, content, {**sent, "Authorization": f"Key {key}"}, seconds)
+        ends = time.monotonic() + seconds
+
+        def ask(key: str) -> Answer:
+            left = max(0.1, ends - time.monotonic())
+            return self._call(method, url, content, {**sent, "Authorization": f"Key {key}"}, left)
+
+        key = self._secret()
+        answer = ask(key)
         if answer.status in _REFUSES_KEY:
             self._key.forget()
             newer = self._secret()
             if newer != key:  # it was replaced while we kept the old one: no order need fail for that
-                left = max(0.1, ends - time.monotonic())
-                answer = self._call(method, url, content, {**sent, "Authorization": f"Key {newer}"}, left)
+                answer = ask(newer)
         if answer.status in _REFUSES_KEY:
             raise refuses_us() from ValueError(f"the generator answered {answer.status}")
         return answer

@@ -46,6 +46,12 @@ class Fault:
     seed: int = 0
 
 
+def drawn(share: float, *marks: object) -> bool:
+    """Whether a lot falls on one of so many; the same marks, a seed and a number, draw the same again."""
+    lot = random.Random("/".join(map(str, marks)))  # noqa: S311  # repeatable is what it must be
+    return lot.random() < share
+
+
 class Faults:
     """The faults of one stand-in, used up in the order in which they were programmed."""
 
@@ -57,17 +63,13 @@ class Faults:
         """The fault for a call that just came, counted down."""
         self._calls += 1
         for fault in self._programmed:
-            if path.startswith(fault.path) and self._drawn(fault):
+            if path.startswith(fault.path) and drawn(fault.share, fault.seed, self._calls):
                 if fault.times is not None:
                     fault.times -= 1
                     if fault.times <= 0:
                         self._programmed.remove(fault)
                 return fault
         return None
-
-    def _drawn(self, fault: Fault) -> bool:
-        lot = random.Random(f"{fault.seed}/{self._calls}")  # noqa: S311  # repeatable is what it must be
-        return lot.random() < fault.share
 
     def clear(self) -> None:
         self._programmed.clear()

@@ -134,12 +134,7 @@ class Player:
         phone = self._phones[user]
         self._counted(played, "check-in", phone.check_in)
         if not known:
-            self._stack.query(
-                "with bought as (insert into public.credit_ledger (user_id, amount, reason) values (%s, %s, 'purchase')"
-                " returning user_id, amount) update public.users u set credits_remaining = credits_remaining + amount"
-                " from bought where u.id = bought.user_id returning u.id",
-                phone.session["user_id"], PURCHASE,
-            )  # fmt: skip
+            self._stack.give_credits(phone, PURCHASE)
         return phone
 
     def _order(self, phone: Phone, image: str | None, played: Played) -> str:

@@ -78,16 +78,8 @@ def test_stopped_submits_are_refused_at_no_cost_and_taken_again_afterwards(stack
     assert phone.video(first.json()["job_id"])["status"] in ("queued", "processing", "completed")
 
     assert back(operator, "stop-submits")["changed"]
-    with stack.superuser() as connection:
-        connection.execute("update public.users set credits_remaining = 50 where id = %s", (phone.session["user_id"],))
+    stack.give_credits(phone, 50)
     assert order(phone).status_code == 202
-    with stack.superuser() as connection:
-        connection.execute(
-            "insert into public.credit_ledger (user_id, amount, reason) select id, credits_remaining - (select"
-            " coalesce(sum(amount), 0) from public.credit_ledger l where l.user_id = u.id), 'adjustment'"
-            " from public.users u where id = %s",
-            (phone.session["user_id"],),
-        )
 
 
 @pytest.mark.plan("M7")

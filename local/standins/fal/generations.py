@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from local.standins.fal.downloads import DownloadFault
 from local.standins.fal.files import StoredFile
 from local.standins.fal.webhook_delivery import Delivery
+from local.standins.faults import drawn
 
 STEPS = ("IN_QUEUE", "IN_PROGRESS", "COMPLETED")
 VIDEO_BYTES = 300_000
@@ -149,13 +149,9 @@ class Generations:
 
     def _outcome(self, model: str) -> Outcome:
         for place, outcome in enumerate(self.outcomes):
-            if model.startswith(outcome.model) and self._drawn(outcome, place):
+            if model.startswith(outcome.model) and drawn(outcome.share, outcome.seed, place, self._count):
                 if outcome.times is not None:
                     left = outcome.times - 1
                     self.outcomes[place : place + 1] = [outcome.model_copy(update={"times": left})] if left else []
                 return outcome
         return Outcome()
-
-    def _drawn(self, outcome: Outcome, place: int) -> bool:
-        lot = random.Random(f"{outcome.seed}/{place}/{self._count}")  # noqa: S311  # repeatable is what it must be
-        return lot.random() < outcome.share
