@@ -30,7 +30,7 @@ EVENTS_ONLY = quiet("it is counted only when it happens")
 HALF_HOUR = 30 * MINUTE
 DATABASE_DOWN = "DATABASE-DOWN"
 GENERATOR_REFUSES_US = "GENERATOR-REFUSES-US"
-DEAREST_CREDITS = 20  # of a video, most
+DEAREST_CREDITS = 24  # of a video, most
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ def _money_and_access(watched: Watched) -> tuple[Alarm, ...]:
             symptom="Credits are spent much faster than usual, and the generator's bill with them.",
             watch=own("CreditsSpent", "Sum", service="submit_video"),
             at_least=watched.videos_a_day * DEAREST_CREDITS // 24 * 8, window=Window(HOUR),
-            because="A usual day's videos (3,000 in production) at up to 20 credits are 2,500 an hour; eight times "
+            because="A usual day's videos (3,000 in production) at up to 24 credits are 3,000 an hour; eight times "
             "that is no evening peak.",
             missing=EVENTS_ONLY,
         ),

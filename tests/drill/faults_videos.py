@@ -12,7 +12,7 @@ from tests.drill.scene import Scene
 from tests.stack.deployed import PREFIX, side_by_side
 
 _DEAREST = {"model": "veo-3.1-fast", "prompt": "The sky at dusk."}
-_ORDERS = 45  # of 24 credits: more than the laptop's 1,000 an hour
+_ORDERS = 55  # of 24 credits: more than the laptop's 1,200 an hour
 _GENERATED_SECONDS = 60.0
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from infra.alarm_catalogue import DATABASE_DOWN, GENERATOR_REFUSES_US, catalogue, patience
+from infra.alarm_catalogue import DATABASE_DOWN, DEAREST_CREDITS, GENERATOR_REFUSES_US, catalogue, patience
 from infra.alarm_model import DAY, HOUR, MINUTE, OWN, Alarm, Math, Severity, Window
 from infra.alarms import HIDDEN, LATELY, watched
 from infra.names import Names
+from lambdas.runtime.video_models import MODELS, Choice
 from local.ministack import alarm_math
 from tests.infra.conftest import TreeOf
 from tests.infra.resource_tree import Registered, stack_config
@@ -207,3 +208,10 @@ def test_pages_take_a_way_of_their_own(up: TreeOf, stack: str) -> None:
     assert subscription["topic"] == tree.outputs["page_topic_arn"]
     for function in ("page-on-call", "heartbeat"):
         assert "vpcConfig" not in tree.one("aws:lambda/function:Function", function).inputs
+
+
+def test_no_video_costs_more_than_the_spending_alarm_reckons_with() -> None:
+    def most(settings: object) -> int:
+        return max(settings.extra.values(), default=0) if isinstance(settings, Choice) else 0
+
+    assert max(model.credits + sum(map(most, model.settings.values())) for model in MODELS.values()) == DEAREST_CREDITS

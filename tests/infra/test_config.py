@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from infra.config import parse_config
+from infra.config import Switch, parse_config
 from infra.config_rules import DEBUG_PROVIDERS, is_loopback
 from infra.errors import ConfigError
+from lambdas.runtime import switches
 from tests.infra.resource_tree import STACKS, stack_config, stack_environment, stack_values
 
 Change = Callable[[dict[str, str]], None]
@@ -198,3 +199,7 @@ def test_loopback_is_loopback(url: str) -> None:
 )
 def test_what_only_looks_like_loopback_is_not(url: object) -> None:
     assert not is_loopback(url)
+
+
+def test_the_configuration_throws_the_switches_that_the_functions_know() -> None:
+    assert set(get_args(Switch)) == set(switches.Switch)
