@@ -34,6 +34,8 @@ _CALL = re.compile(r"(?P<pid>\d+) +(?P<call>\w+)\((?P<rest>.*)")
 _PROGRAM = re.compile(r'"(?P<path>[^"]+)"')
 # `env | sed` hands a shell's variables from one program to the next.
 _PIPE = re.compile(r"\d+<(?:pipe|anon_inode):")
+# Whether IPv6 has a route Chromium asks the kernel by a UDP connect to this address, which sends nothing.
+_ROUTE_ASKED = ipaddress.ip_address("2001:4860:4860::8888")
 # A documentation address (RFC 5737), to which nothing is ever routed: connecting by UDP sends nothing.
 PROBE = (
     "import os, pathlib, socket, sys; socket.socket(type=socket.SOCK_DGRAM).connect(('192.0.2.1', 9));"
@@ -83,7 +85,7 @@ class Seen:
         host = ipaddress.ip_address(address["v4"] or address["v6"])
         if host.is_loopback or getattr(host, "ipv4_mapped", None) == ipaddress.ip_address("127.0.0.1"):
             self.loopback += 1
-        else:
+        elif call != "connect" or host != _ROUTE_ASKED:
             self.elsewhere[f"{host}:{address['port']} by {name}"] += 1
 
 

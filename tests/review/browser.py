@@ -43,13 +43,17 @@ def find() -> str:
     )
 
 
+# By itself it looks for updates and for its maker's services; a test calls nobody.
+_ALONE = ["--host-resolver-rules=MAP * ~NOTFOUND", "--disable-background-networking"]
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A headless Chromium with a profile of its own, gone at the end."""
     with sync_playwright() as playwright:
         # Root, as in a container, has no sandbox of Chromium's; the page under test is a file made here.
         sandbox = os.geteuid() != 0
-        browser = playwright.chromium.launch(executable_path=find(), chromium_sandbox=sandbox)
+        browser = playwright.chromium.launch(executable_path=find(), chromium_sandbox=sandbox, args=_ALONE)
         try:
             yield browser
         finally:

@@ -42,11 +42,20 @@ def test_this_machine_is_no_call_beyond_it(line: str) -> None:
             'sendto(3<socket:[1]>, "aws", 3, 0, {sa_family=AF_INET, sin_port=htons(53), sin_addr=inet_addr("10.0.0.2")',
             "10.0.0.2:53 by curl",
         ),
+        (
+            'sendto(3<socket:[1]>, "hi", 2, 0, {sin6_port=htons(443), inet_pton(AF_INET6, "2001:4860:4860::8888"',
+            "2001:4860:4860::8888:443 by curl",
+        ),
     ],
 )
 def test_every_other_address_is(line: str, told: str) -> None:
     found = seen(line)
     assert (dict(found.elsewhere), found.clean) == ({told: 1}, False)
+
+
+def test_asking_for_a_route_as_chromium_does_is_no_call() -> None:
+    found = seen(INET6.format("2001:4860:4860::8888", 443))
+    assert (found.loopback, found.clean) == (0, True)
 
 
 @pytest.mark.parametrize(
