@@ -113,7 +113,9 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
         bucket=storage.videos,
         function=functions[FunctionId.MAKE_THUMBNAIL],
     )
-    Schedules("schedules", names=names, documents=documents, functions=functions, after=[access_model.applied])
+    schedules = Schedules(
+        "schedules", names=names, documents=documents, functions=functions, after=[access_model.applied]
+    )
     Pager("pager", on_call=on_call, page_on_call=functions[FunctionId.PAGE_ON_CALL])
     generated = {"api": api.id, **{f"nat-{zone}": nat for zone, nat in network.nat_gateway_ids.items()}}
     alarms = Alarms(
@@ -122,6 +124,8 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
         config=config,
         topics={Severity.PAGE: on_call.page_topic_arn, Severity.NOTIFY: on_call.notify_topic_arn},
         generated=generated,
+        # Before the first run silence would be the fault that some of them tell of.
+        opts=pulumi.ResourceOptions(depends_on=[schedules]),
     )
     OnCallAccess("on-call-access", names=names, config=config.on_call, documents=documents)
     LogQueries("log-queries", names=names)

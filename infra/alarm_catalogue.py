@@ -22,11 +22,12 @@ from infra.alarm_model import (
     own,
     quiet,
     silent,
+    uncounted,
 )
 
 PAGE, NOTIFY = Severity.PAGE, Severity.NOTIFY
 NO_TRAFFIC = quiet("no calls, no errors; a night without users is no fault")
-EVENTS_ONLY = quiet("it is counted only when it happens")
+EVENTS_ONLY = uncounted("it is counted only when it happens")
 HALF_HOUR = 30 * MINUTE
 DATABASE_DOWN = "DATABASE-DOWN"
 GENERATOR_REFUSES_US = "GENERATOR-REFUSES-US"
@@ -131,6 +132,11 @@ def _users() -> tuple[Alarm, ...]:
 _CHECK_IN_FAULTS = ("DeviceCheckMisconfigured", "ConfigurationErrors", "UnhandledErrors")
 
 
+def _failed_percent(least: int) -> str:
+    # Nothing over nothing would be no datapoint; a lone number may not stand among metrics.
+    return f"IF(failed >= {least}, 100 * failed / MAX([asked, failed, 0 * failed + 1]), 0)"
+
+
 def _videos() -> tuple[Alarm, ...]:
     failed = {name: own("VideoMigrationsFailed", "Sum", service=name) for name in ("migrate_video", "sweep_videos")}
     by_us = {
@@ -150,7 +156,7 @@ def _videos() -> tuple[Alarm, ...]:
         Alarm(
             "GENERATIONS-FAILING", PAGE,
             symptom="Videos that users ordered fail, and not because of what they asked for.",
-            watch=Math("IF(failed >= 3, 100 * failed / MAX([FILL(asked, 0), failed]), 0)", by_us), at_least=1,
+            watch=Math(_failed_percent(3), by_us), at_least=1,
             window=Window(HALF_HOUR),
             because="Accidents are fewer than 1 in 1,000: chance makes three in half an hour every other month, two in "
             "ten minutes every tenth day. An outage pages within three minutes of the first failure by day, ten at "
@@ -161,7 +167,7 @@ def _videos() -> tuple[Alarm, ...]:
         Alarm(
             "GENERATIONS-FAILING-SLOW", NOTIFY,
             symptom="Some of the videos that users ordered fail, hour after hour.",
-            watch=Math("IF(failed >= 6, 100 * failed / MAX([FILL(asked, 0), failed]), 0)", by_us), at_least=0.5,
+            watch=Math(_failed_percent(6), by_us), at_least=0.5,
             window=Window(6 * HOUR),
             because="Five times as many as accidents are, over a quarter of a day: what is too thin to page, and what "
             "1 % of the evening's videos shows by its end. Chance makes one a year.",
@@ -174,7 +180,9 @@ def _videos() -> tuple[Alarm, ...]:
             window=Window(5 * MINUTE, 3),
             because="A copy takes 30 s and is tried four times within some 20 minutes; what waits longer is not tried. "
             "fal.ai keeps a video for days, so 15 minutes more cost nothing.",
-            missing=silent("the sweep reports every minute, 0 too: silence means that nobody looks"),
+            missing=silent(
+                "the sweep reports every minute, 0 too: silence means that nobody looks", stands_for=1800
+            ),
             hidden_by=DATABASE_DOWN,
         ),
         Alarm(
@@ -270,7 +278,7 @@ def _runs(watched: Watched) -> tuple[Alarm, ...]:
             below=1, window=patience(rate),
             because="Each run may fail once and be late once; what depends on it within minutes has an alarm "
             "of its own.",
-            missing=silent("a run that ends well reports, so silence is the fault itself"),
+            missing=silent("a run that ends well reports, so silence is the fault itself", stands_for=0),
             hidden_by=DATABASE_DOWN,
         )
         for name, (service, rate) in watched.schedules.items()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -54,10 +55,17 @@ class Window:
 
 @dataclass(frozen=True)
 class Missing:
-    """What silence means (`notBreaching` or `breaching`), and why."""
+    """What silence means (`notBreaching` or `breaching`), and why.
+
+    `stands_for` is the value that a period without a datapoint is filled with. CloudWatch looks back further than the
+    window and judges the newest datapoints that it finds there; `treatment` is heeded only when they are too few. So a
+    metric that is reported on events alone would alarm on for periods after the last, and silence after a run would be
+    told hours late. (CloudWatch User Guide, "Configuring how CloudWatch alarms treat missing data".)
+    """
 
     treatment: str
     because: str
+    stands_for: float | None = None
 
 
 def quiet(because: str) -> Missing:
@@ -65,9 +73,14 @@ def quiet(because: str) -> Missing:
     return Missing("notBreaching", because)
 
 
-def silent(because: str) -> Missing:
+def uncounted(because: str) -> Missing:
+    """Silence is a count of 0."""
+    return Missing("notBreaching", because, stands_for=0)
+
+
+def silent(because: str, *, stands_for: float) -> Missing:
     """Silence is the fault, or hides it."""
-    return Missing("breaching", because)
+    return Missing("breaching", because, stands_for=stands_for)
 
 
 @dataclass(frozen=True)
@@ -108,6 +121,16 @@ class Alarm:
     @property
     def threshold(self) -> float:
         return float(self.below if self.below is not None else self.at_least or 0)
+
+    @property
+    def judged(self) -> Metric | Math:
+        """What CloudWatch looks at: `watch`, with silence filled in where it stands for a value."""
+        fill = self.missing.stands_for
+        if fill is None:
+            return self.watch
+        math = self.watch if isinstance(self.watch, Math) else Math("reported", {"reported": self.watch})
+        ids = "|".join(math.metrics)
+        return Math(re.sub(rf"\b({ids})\b", rf"FILL(\1, {fill:g})", math.expression), math.metrics)
 
     def metrics(self) -> list[Metric]:
         return [self.watch] if isinstance(self.watch, Metric) else list(self.watch.metrics.values())

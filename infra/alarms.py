@@ -12,7 +12,7 @@ from infra.alarm_catalogue import Watched, catalogue
 from infra.alarm_model import Alarm, Generated, Math, Metric, Severity
 from infra.config import Config
 from infra.function_catalogue import CATALOGUE
-from infra.names import Names
+from infra.names import FunctionId, Names
 from infra.schedules import RUNS
 from infra.video_migration_queue import worker_timeout
 
@@ -27,11 +27,14 @@ def watched(names: Names, config: Config) -> Watched:
     def timeout(spec_id: str, seconds: int) -> int:
         return worker_timeout(config.video_migration) if spec_id == "migrate_video" else seconds
 
+    # They go on until their time is nearly up, and leave the rest to the next run.
+    use_their_time = {FunctionId.CLEAN_VIDEOS, FunctionId.CLEAN_IMAGES, FunctionId.CLEAN_IDENTITIES}
     return Watched(
         functions={
             spec.id.replace("_", "-"): timeout(spec.id, spec.timeout)
             for spec in CATALOGUE
-            if not (spec.id == "upload_image_anonymous" and config.rollout.image_uploads == "removed")
+            if spec.id not in use_their_time
+            and not (spec.id == "upload_image_anonymous" and config.rollout.image_uploads == "removed")
         },
         schedules={run.name: (str(run.function), run.rate) for run in RUNS},
         queues=("video-migration",),
@@ -89,7 +92,7 @@ class Alarms(pulumi.ComponentResource):
         acting = acting and not alarm.hidden_by
         name = alarm.name if acting else f"{alarm.name}-{HIDDEN}"
         topic = self._topics[alarm.severity]
-        watch = alarm.watch
+        watch = alarm.judged
         single = watch if isinstance(watch, Metric) else None
         percentile = single is not None and single.statistic.startswith("p")
         return aws.cloudwatch.MetricAlarm(

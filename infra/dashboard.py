@@ -108,18 +108,20 @@ def body(names: Names, alarms: Sequence[Alarm], generated: Mapping[str, str]) ->
             place = {"x": column * WIDTH, "y": y + row * HEIGHT, "width": WIDTH, "height": HEIGHT}
             widgets.append({"type": "metric", **place, "properties": graph})
         y += HEIGHT * -(-len(graphs) // (COLUMNS // WIDTH))
-    return json.dumps({"widgets": widgets}, sort_keys=True)
+    # A line at a threshold is true of the alarm's own period alone, whatever time is looked at.
+    return json.dumps({"periodOverride": "inherit", "widgets": widgets}, sort_keys=True)
 
 
 def _of_alarm(names: Names, alarm: Alarm, generated: Mapping[str, str]) -> dict[str, Any]:
     lines: list[Any] = []
-    if isinstance(alarm.watch, Math):
-        lines.append([{"expression": alarm.watch.expression, "label": alarm.id, "id": "watched"}])
-        for identifier, metric in alarm.watch.metrics.items():
+    watch = alarm.judged
+    if isinstance(watch, Math):
+        lines.append([{"expression": watch.expression, "label": alarm.id, "id": "watched"}])
+        for identifier, metric in watch.metrics.items():
             line = _line(names, metric, generated)
             lines.append([*line[:-1], {**line[-1], "id": identifier, "visible": False}])
     else:
-        lines.append(_line(names, alarm.watch, generated))
+        lines.append(_line(names, watch, generated))
     graph = _graph(names, alarm.name, lines, period=alarm.window.seconds)
     return {**graph, "annotations": {"horizontal": [{"label": str(alarm.severity), "value": alarm.threshold}]}}
 

@@ -102,7 +102,7 @@ def judge(alarm: dict[str, Any], points: list[dict[str, Any]], *, now: float) ->
     period, count = _PACE.compressed(alarm.get("Period") or 60), alarm.get("EvaluationPeriods") or 1
     recent = _recent(points, now - count * period)
     values = [_statistic(recent, statistic, now - index * period, period) for index in range(count)]
-    return _verdict(alarm, values, period=period, now=now)
+    return _verdict(alarm, values, reported=bool(recent), period=period, now=now)
 
 
 def _recent(points: list[dict[str, Any]], since: float) -> list[dict[str, Any]]:
@@ -121,9 +121,11 @@ def _judged(alarm: dict[str, Any], *, now: float) -> tuple[str, str]:
     queries = alarm.get("Metrics")
     if not queries:
         return judge(alarm, _datapoints(alarm), now=now)
-    period = _PACE.compressed(_period(queries))
-    values = [_computed(queries, now - index * period, period) for index in range(alarm.get("EvaluationPeriods") or 1)]
-    return _verdict(alarm, values, period=period, now=now)
+    period, count = _PACE.compressed(_period(queries)), alarm.get("EvaluationPeriods") or 1
+    values = [_computed(queries, now - index * period, period) for index in range(count)]
+    metrics = [query["MetricStat"]["Metric"] for query in queries if "MetricStat" in query]
+    reported = any(_recent(_datapoints(metric), now - count * period) for metric in metrics)
+    return _verdict(alarm, values, reported=reported, period=period, now=now)
 
 
 def _computed(queries: list[dict[str, Any]], end: float, period: float) -> Value:
@@ -153,15 +155,18 @@ def _statistic(points: list[dict[str, Any]], statistic: str, end: float, period:
     return cloudwatch._stat_value(cloudwatch._calc_stats(within), statistic, within) if within else None
 
 
-def _verdict(alarm: dict[str, Any], values: list[Value], *, period: float, now: float) -> tuple[str, str]:
+def _verdict(
+    alarm: dict[str, Any], values: list[Value], *, reported: bool, period: float, now: float
+) -> tuple[str, str]:
     count = len(values)
     needed = alarm.get("DatapointsToAlarm") or count
     compare, threshold = _COMPARE[alarm["ComparisonOperator"]], alarm.get("Threshold", 0)
     breaching = sum(value is not None and compare(value, threshold) for value in values)
     missing = values.count(None)
     treatment = alarm.get("TreatMissingData") or "missing"
-    if missing == count and now - (alarm.get("AlarmConfigurationUpdatedTimestamp") or 0) < period * count:
-        # Silence means something only once the alarm has listened for its whole window.
+    if not reported and now - (alarm.get("AlarmConfigurationUpdatedTimestamp") or 0) < period * count:
+        # Silence means something only once the alarm has listened for its whole window. AWS is not so patient: there
+        # the first deployment of a stack calls for runs that have not begun (docs/going-to-production.md).
         return alarm["StateValue"], "not listened long enough"
     if missing == count and treatment == "missing":
         return "INSUFFICIENT_DATA", f"no datapoints in {count} x {period} s"

@@ -108,8 +108,11 @@ def synthetic(alarms: Sequence[Alarm]) -> Callable[[Scene], AbstractContextManag
             for alarm in deployed:
                 low = alarm["ComparisonOperator"] == "LessThanThreshold"
                 value = alarm["Threshold"] / 2 if low else alarm["Threshold"] * 1.1
-                point = {"MetricName": alarm["MetricName"], "Dimensions": alarm["Dimensions"], "Value": value}
-                cloudwatch.put_metric_data(Namespace=alarm["Namespace"], MetricData=[point])
+                # Of metric math it is one metric that is looked at, too.
+                queries = [query["MetricStat"]["Metric"] for query in alarm.get("Metrics", ()) if "MetricStat" in query]
+                metric = queries[0] if queries else alarm
+                point = {"MetricName": metric["MetricName"], "Dimensions": metric["Dimensions"], "Value": value}
+                cloudwatch.put_metric_data(Namespace=metric["Namespace"], MetricData=[point])
 
         scene.strikes()
         with scene.keeps(report, every=2.0):

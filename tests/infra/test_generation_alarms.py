@@ -48,8 +48,8 @@ def fired(alarm: Alarm, failures: Iterable[float], asked: Iterable[float] | None
 
 
 def _breaches(alarm: Alarm, failed: float, asked: float) -> bool:
-    assert isinstance(alarm.watch, Math)
-    value = alarm_math.evaluate(alarm.watch.expression, {"failed": failed, "asked": asked})
+    assert isinstance(alarm.judged, Math)
+    value = alarm_math.evaluate(alarm.judged.expression, {"failed": failed, "asked": asked})
     return value is not None and value >= alarm.threshold
 
 
