@@ -78,6 +78,20 @@ def test_a_role_reaches_everything_only_where_aws_has_no_resource_type(stack: st
     assert found == 25  # the functions in the VPC, and the heartbeat, which looks at all alarms
 
 
+# A narrower grant is no grant: "scoped to *" (CloudWatch API Reference, PutCompositeAlarm and DescribeAlarms).
+ON_ALL_OR_NONE = {"cloudwatch:PutCompositeAlarm", "cloudwatch:DescribeAlarms"}
+
+
+def test_what_aws_grants_on_all_or_none_is_granted_on_all(stack: str) -> None:
+    granted = set()
+    for key, text in rendered(stack).items():
+        for statement in statements(json.loads(text)):
+            for action in ON_ALL_OR_NONE.intersection(listed(statement.get("Action", []))):
+                assert listed(statement["Resource"]) == ["*"], f"{key}: {action}"
+                granted.add(action)
+    assert granted == ON_ALL_OR_NONE
+
+
 def test_only_conditions_open_a_document_to_every_principal(stack: str) -> None:
     """`"*"` as principal of a grant stands beside a condition that names roles of this account, or the account."""
     for key, text in rendered(stack).items():
