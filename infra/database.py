@@ -18,13 +18,16 @@ if TYPE_CHECKING:  # functions need the database's address, so functions.py impo
 # Statements are logged without their parameters: those are users' data (claims, hashes, prompts).
 PARAMETERS = {
     "rds.force_ssl": "1",
+    # Who came, from where: the one trace of a hand that changes rows (docs/going-to-production.md, 10).
+    "log_connections": "1",
     # A failed statement is told to its caller; in the log its text and its key values would be users' data.
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
     "log_min_duration_statement": "1000",
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
-    "log_statement": "none",
+    # Roles, rights, policies and tables. No statement of ours has a password in it: logins have none (access.py).
+    "log_statement": "ddl",
 }
 SLOW_GROWTH_FACTOR = 4
 LOGS = ("postgresql", "upgrade")
