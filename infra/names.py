@@ -99,6 +99,17 @@ class Arns:
     def schedule_group(self, group: str) -> Arn:
         return self._regional("scheduler", f"schedule-group/{group}")
 
+    def schedule(self, group: str, schedule: str) -> Arn:
+        return self._regional("scheduler", f"schedule/{group}/{schedule}")
+
+    def alarm(self, alarm: str) -> Arn:
+        return self._regional("cloudwatch", f"alarm:{alarm}")
+
+    @property
+    def any_key(self) -> Arn:
+        """AWS makes up a key's id; a statement on keys says by their alias which are meant."""
+        return self._regional("kms", "key/*")
+
     def database(self, identifier: str) -> Arn:
         return self._regional("rds", f"db:{identifier}")
 

@@ -19,10 +19,8 @@ from lambdas.ask_database.logic import QUESTIONS
 from lambdas.runtime.errors import InvalidRequest
 from lambdas.throw_switch.logic import Wish
 from tests.infra.resource_tree import stack_config
+from tests.runbooks import PAGES, ROOT, AwsCommand, commands_of, inner_of, words_of
 
-ROOT = Path(__file__).resolve().parents[3]
-FOLDER = ROOT / "docs" / "runbooks"
-PAGES = sorted(path for path in FOLDER.glob("*.md") if path.name != "README.md")
 CONFIG = stack_config("prod")
 ALARMS = catalogue(watched(Names.of(CONFIG), CONFIG))
 OUTSIDE = {"HEARTBEAT-MISSED"}  # raised by the outside monitor
@@ -50,8 +48,9 @@ def test_a_runbook_has_the_parts_a_reader_looks_for(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_its_links_resolve(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+    for target, place in re.findall(r"\]\(([^)#]+)#?([^)]*)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+        assert not place or place in places_of((page.parent / target).read_text()), f"{target}#{place}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -79,6 +78,11 @@ def test_its_commands_can_be_run(page: Path) -> None:
     [
         "aws cloudwatch describe-alarmz",
         "aws sqs receive-message --queue-uri x",
+        "aws cloudwatch describe-alarms --alarm-names rendio-prod-GENERATIONS-FAILING --query MetricAlarms[].StateValue",
+        "aws cloudwatch describe-alarms --alarm-names rendio-prod-ACCESS-DRIFT --alarm-types CompositeAlarm"
+        " --query CompositeAlarms[].StateValue",
+        "aws rds describe-events --start-time \"$(date -u -d '-1 hour' +%FT%TZ)\"",
+        "aws rds describe-events --start-time $(date -u -v-1H +%FT%TZ)",
         "make none",
         "make insights NAME=none",
         "make query NAME=none",
@@ -92,22 +96,37 @@ def test_a_command_that_is_none_is_noticed(command: str) -> None:
         check(command)
 
 
-def commands_of(text: str) -> list[str]:
-    """Lines of the shell's blocks, and commands among the words."""
-    blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
-    inline = re.findall(r"`((?:make|aws) [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.S))
-    return [line for block in blocks for line in block.splitlines() if line.strip()] + inline
+def places_of(text: str) -> set[str]:
+    """What a link may name of a page: its headings, as GitHub writes them."""
+    headings = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def check(command: str) -> None:
-    for inner in re.findall(r"\$\((aws [^()]+)\)", command):
+    assert not re.search(r"\bdate (?:-u )?(?:-d|--date|-v)", command), f"GNU's date and macOS's differ; count in seconds: {command}"
+    for inner in inner_of(command):
         check(inner)
-    words = shlex.split(re.sub(r"\$\([^()]*(?:\([^()]*\)[^()]*)*\)", "x", command))
+    words = words_of(command)
     if words[0] == "make":
         check_make(words[1:])
     else:
-        assert words[0] == "aws", command
-        check_aws(words[1], words[2], words[3:])
+        called = AwsCommand.parse(command)
+        check_aws(called.service, called.operation, list(called.words))
+        if (called.service, called.operation) == ("cloudwatch", "describe-alarms"):
+            check_kinds(called.words)
+
+
+def check_kinds(words: tuple[str, ...]) -> None:
+    """DescribeAlarms tells of metric alarms alone, unless it is asked for composite ones by their type."""
+    options = {word: words[place + 1] for place, word in enumerate(words[:-1]) if word.startswith("--")}
+    name = (options.get("--alarm-names") or options["--alarm-name-prefix"]).removeprefix(f"{Names.of(CONFIG).prefix}-")
+    kinds = {bool(alarm.hidden_by) for alarm in ALARMS if alarm.id == name} or {True, False}
+    asked = {kind: kind in words for kind in ("MetricAlarm", "CompositeAlarm")}
+    if not any(asked.values()):
+        asked["MetricAlarm"] = True
+    assert asked == {"MetricAlarm": False in kinds, "CompositeAlarm": True in kinds}, f"{name}: {words}"
+    assert ("MetricAlarms" in options["--query"]) == asked["MetricAlarm"], f"{name}: {words}"
+    assert ("CompositeAlarms" in options["--query"]) == asked["CompositeAlarm"], f"{name}: {words}"
 
 
 def check_make(words: list[str]) -> None:
