@@ -32,7 +32,7 @@ class AwsCommand:
         profile = ""
         if words[1:2] == ["--profile"]:
             profile, words = words[2], [words[0], *words[3:]]
-        if len(words) < 3 or words[0] != "aws":  # noqa: PLR2004  # aws, service, operation
+        if len(words) < 3 or words[0] != "aws":  # aws, service, operation
             raise ValueError(f"no call of AWS: {text}")
         return cls(text, profile, words[1], words[2], tuple(words[3:]))
 
@@ -41,7 +41,8 @@ def commands_of(text: str) -> list[str]:
     """Lines of the shell's blocks, and commands among the words of a page."""
     blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
     inline = re.findall(r"`((?:make|aws) [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.S))
-    return [line for block in blocks for line in block.splitlines() if line.strip()] + [" ".join(i.split()) for i in inline]
+    lines = [line for block in blocks for line in block.splitlines() if line.strip()]
+    return lines + [" ".join(each.split()) for each in inline]
 
 
 def inner_of(command: str) -> list[str]:
