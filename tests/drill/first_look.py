@@ -6,16 +6,19 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from local.state import REPOSITORY
+from local.state import ACCOUNT, REGION, REPOSITORY
 from tests.stack.deployed import Deployed
 
 RUNBOOKS = REPOSITORY / "docs" / "runbooks"
 _SECONDS = 60.0
-_AWS = re.compile(r"\baws (?=[a-z])")
+_AWS = re.compile(r"\baws (?=--profile )")
+_PROFILE = re.compile(r"--profile \S+ ")
 _BLOCK = re.compile(r"```(sh|sql)\n(.*?)```", re.S)
 # Written for production; a laptop's names differ by the stack alone.
 _HERE = (("rendio-prod", "rendio-local"), ("rendio/prod", "rendio/local"), ("STACK=prod", "STACK=local"),
@@ -23,7 +26,7 @@ _HERE = (("rendio-prod", "rendio-local"), ("rendio/prod", "rendio/local"), ("STA
 NOT_ON_A_LAPTOP = {
     "aws cloudtrail": "the emulator has no CloudTrail",
     "aws rds": "the laptop's Postgres is no instance of the emulator's RDS",
-    "aws lambda invoke": "the drill invokes these functions itself",
+    "aws scheduler get-schedule": "the emulator judges each schedule as one of the group default",
 }
 
 
@@ -46,18 +49,32 @@ def no_look(_identifier: str) -> list[Looked]:
     return []
 
 
-def look(stack: Deployed, identifier: str) -> list[Looked]:
-    """Try each command under "First look" of the alarm's runbook, as the laptop's administrator.
+def look(stack: Deployed, identifier: str, *, begins: str = "") -> list[Looked]:
+    """Try each command under "First look" of the alarm's runbook that begins so, as the role that its profile names.
 
-    Its auditor may look at less than whoever is on call: at no message, and at no event source.
+    What names no role (`make …`, SQL) is tried as the laptop's administrator, from whom `make` takes the role on.
     """
     keys = stack.cloud.admin_credentials
-    environment = {
-        "PATH": os.environ["PATH"], "HOME": str(stack.cloud.state.home), "LANG": "C.UTF-8",
-        "RENDIO_STATE": str(stack.cloud.state.root), **stack.cloud.environment(),
-        "AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key,
-    }  # fmt: skip
-    return [_try(kind, command, environment) for kind, command in commands(identifier)]
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "config"
+        config.write_text(profiles("local", ACCOUNT, REGION), encoding="utf-8")
+        environment = {
+            "PATH": os.environ["PATH"], "HOME": str(stack.cloud.state.home), "LANG": "C.UTF-8",
+            "RENDIO_STATE": str(stack.cloud.state.root), **stack.cloud.environment(),
+            "AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+            "AWS_CONFIG_FILE": str(config),
+        }  # fmt: skip
+        wanted = [(kind, command) for kind, command in commands(identifier) if command.startswith(begins)]
+        return [_try(kind, command, environment) for kind, command in wanted]
+
+
+def profiles(stack: str, account: str, region: str) -> str:
+    """The AWS command line's profiles of people on call, as docs/going-to-production.md has them."""
+    return "\n".join(
+        f"[profile rendio-{stack}-{role}]\nrole_arn = arn:aws:iam::{account}:role/rendio-{stack}-{role}\n"
+        f"credential_source = Environment\nregion = {region}\n"
+        for role in ("on-call", "operator")
+    )
 
 
 def unanswered(looks: Sequence[Looked]) -> list[str]:
@@ -78,7 +95,7 @@ def commands(identifier: str) -> Iterator[tuple[str, str]]:
 
 def _try(kind: str, command: str, environment: Mapping[str, str]) -> Looked:
     program = "psql" if kind == "sql" else command.split()[0]
-    reason = next((why for begins, why in NOT_ON_A_LAPTOP.items() if command.startswith(begins)), "")
+    reason = next((why for begins, why in NOT_ON_A_LAPTOP.items() if _PROFILE.sub("", command).startswith(begins)), "")
     if not reason and shutil.which(program) is None:
         reason = f"there is no {program} on this machine"
     if reason:

@@ -173,4 +173,3 @@ def allowed(call: Call, policy: str = "") -> bool:
     identity = [policy or owners[f"{ROLES[call.role]}#0"]]
     key = owners["keys/session_key.json.j2#0"] if call.action.startswith("kms:") else None
     return judge(request, identity=identity, resource=key).allowed
-
