@@ -35,7 +35,7 @@ def test_the_committed_matrix_is_current_and_as_expected(found: dict[str, Matrix
     assert not differences, "\n".join(differences.lines())
 
 
-def test_stacks_differ_in_buckets_that_go_and_in_what_the_emulator_has_no_arn_for(found: dict[str, Matrix]) -> None:
+def test_stacks_differ_in_buckets_that_go_alone(found: dict[str, Matrix]) -> None:
     allowed_on = {
         stack: {(row.principal, row.action, row.resource) for row in found[stack].rows if row.decision == ALLOW}
         for stack in STACKS
@@ -44,7 +44,8 @@ def test_stacks_differ_in_buckets_that_go_and_in_what_the_emulator_has_no_arn_fo
     assert {row[:2] for row in allowed_on["dev"] - allowed_on["prod"]} == {
         ("deployer", action) for action in ("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:ListBucketVersions")
     }
-    assert {row[:2] for row in allowed_on["local"] ^ allowed_on["dev"]} == {("role on-call", "logs:StartQuery")}
+    # What the emulator has no ARN for, such as a query of several logs, reaches nothing that is not reached on AWS.
+    assert allowed_on["local"] == allowed_on["dev"]
     assert all(sum(found[stack].tried.values()) > 10_000 for stack in STACKS)
 
 
