@@ -19,7 +19,7 @@ from pulumi.runtime import config as pulumi_config
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from infra.config_problems import mask, problems_of, unknown_key
-from infra.config_rules import StackRules
+from infra.config_rules import CONCURRENCY_QUOTA, MIGRATIONS_AT_ONCE, StackRules
 from infra.errors import ConfigError, Problem
 
 NAMESPACE = "rendio"
@@ -132,7 +132,7 @@ class VideoMigration(Section):
     upload_seconds: int = Field(default=15, ge=1, le=60)
     total_seconds: int = Field(default=30, ge=2, le=100)
     retry_seconds: int = Field(default=30, ge=1, le=300)
-    concurrency: int = Field(default=10, ge=2, le=1000)
+    concurrency: int = Field(default=MIGRATIONS_AT_ONCE, ge=2, le=1000)
 
 
 class CleanUp(Section):
@@ -153,13 +153,17 @@ class CleanUp(Section):
 
 
 class Functions(Section):
-    """What every Lambda function runs on. `wheels` is the platform uv installs third-party wheels for."""
+    """What every Lambda function runs on. `wheels` is the platform uv installs third-party wheels for.
+
+    `concurrency_quota` is what AWS allows the account; `reserved_concurrency` is what each function gets of it.
+    """
 
     runtime: str = Field(pattern=r"^python3\.1[1-4]$")
     architecture: Literal["x86_64", "arm64"]
     wheels: str = Field(pattern=r"^(x86_64|aarch64)-(manylinux2014|manylinux_2_\d\d|unknown-linux-gnu|apple-darwin)$")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_days: LogDays = 30
+    concurrency_quota: int = Field(default=CONCURRENCY_QUOTA, ge=10)
     reserved_concurrency: int | None = Field(default=None, ge=1, le=1000)
 
 
