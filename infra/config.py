@@ -55,7 +55,10 @@ class Network(Section):
 
 
 class Database(Section):
-    """The Postgres instance. `sslmode: disable` is for a loopback database alone."""
+    """The Postgres instance. `sslmode: disable` is for a loopback database alone.
+
+    RDS's own `max_connections` is some 110 for each GiB of memory, 5,000 at most; more takes memory from all else.
+    """
 
     engine_version: str = Field(pattern=r"^1[678](\.\d+)?$")
     instance_class: str = Field(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")
@@ -64,6 +67,7 @@ class Database(Section):
     deletion_protection: bool
     final_snapshot: bool = True
     backup_days: int = Field(ge=0, le=35)
+    max_connections: int = Field(default=100, ge=50, le=5000)
     sslmode: Literal["verify-full", "disable"] = "verify-full"
 
 

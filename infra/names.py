@@ -7,7 +7,6 @@ What AWS generates (API, key, RDS resource id, secret suffix) is not here, and n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, NewType
 
 from infra.config import Config

@@ -68,6 +68,7 @@ WRONG: list[tuple[str, Change, str, str]] = [
     ("dev", put("rendio:database.engine_version", 18), "database.engine_version = 18", "in quotes"),
     ("dev", put("rendio:database.engine_version", "12"), "database.engine_version", "Postgres version"),
     ("dev", put("rendio:database.backup_days", 36), "database.backup_days = 36", "35 or less"),
+    ("dev", put("rendio:database.max_connections", 49), "database.max_connections = 49", "50 or more"),
     ("dev", put("rendio:database.instance_class", "t4g.micro"), "database.instance_class", "RDS instance class"),
     ("dev", put("rendio:database.sslmode", "disable"), "database.sslmode", "verify-full"),
     ("dev", put("rendio:database.sslmode", "prefer"), "database.sslmode", "must be one of"),
@@ -211,7 +212,7 @@ def test_the_configuration_throws_the_switches_that_the_functions_know() -> None
 
 
 class TestReservedConcurrency:
-    """Lambda keeps 100 of the account's quota for whoever reserves none, and refuses the function that takes of them."""
+    """Lambda keeps 100 of the account's quota for whoever reserves none, and refuses who takes of them."""
 
     @staticmethod
     def found(*changes: Change) -> list[str]:

@@ -101,7 +101,7 @@ def test_a_lost_connection_does(scene: Scene, counted: list[str]) -> None:
 
 
 def settings(scene: Scene, **changed: Any) -> DatabaseSettings:
-    known = {
+    known: dict[str, Any] = {
         "database_host": str(scene.server.sockets), "database_port": 5432, "database_name": "rendio",
         "database_user": "rendio_local_me", "database_sslmode": "disable",
     }  # fmt: skip
