@@ -46,6 +46,7 @@ class Watched:
     nat_gateways: tuple[str, ...]
     database: str
     database_storage_gb: int
+    database_connections: int
     schedule_group: str
     users_a_day: int
     videos_a_day: int

@@ -126,9 +126,10 @@ def _database(watched: Watched) -> tuple[Alarm, ...]:
         Alarm(
             "DATABASE-CONNECTIONS", NOTIFY,
             symptom="Soon functions cannot open a connection.",
-            watch=rds("DatabaseConnections", "Maximum"), at_least=80, window=Window(5 * MINUTE, 2),
-            because="The smallest instance (1 GiB) takes some 110 connections and RDS keeps a few for itself; each "
-            "running copy of a function holds one.",
+            watch=rds("DatabaseConnections", "Maximum"), at_least=watched.database_connections * 7 // 10,
+            window=Window(5 * MINUTE, 2),
+            because=f"70 % of database.max_connections ({watched.database_connections}), of which RDS keeps a few for "
+            "itself. Each running copy of a function holds one.",
             missing=ALWAYS_REPORTED,
         ),
     )  # fmt: skip

@@ -42,6 +42,7 @@ def watched(names: Names, config: Config) -> Watched:
         nat_gateways=tuple(config.network.zones[: config.network.nat_gateways]),
         database=names.database,
         database_storage_gb=config.database.storage_gb,
+        database_connections=config.database.max_connections,
         schedule_group=names.schedule_group,
         users_a_day=config.on_call.users_a_day,
         videos_a_day=config.on_call.videos_a_day,

@@ -19,7 +19,7 @@ from pulumi.runtime import config as pulumi_config
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
 from infra.config_problems import mask, problems_of, unknown_key
-from infra.config_rules import StackRules
+from infra.config_rules import CONCURRENCY_QUOTA, MIGRATIONS_AT_ONCE, StackRules
 from infra.errors import ConfigError, Problem
 
 NAMESPACE = "rendio"
@@ -55,7 +55,10 @@ class Network(Section):
 
 
 class Database(Section):
-    """The Postgres instance. `sslmode: disable` is for a loopback database alone."""
+    """The Postgres instance. `sslmode: disable` is for a loopback database alone.
+
+    RDS's own `max_connections` is some 110 for each GiB of memory, 5,000 at most; more takes memory from all else.
+    """
 
     engine_version: str = Field(pattern=r"^1[678](\.\d+)?$")
     instance_class: str = Field(pattern=r"^db\.[a-z0-9]+\.[a-z0-9]+$")
@@ -64,6 +67,7 @@ class Database(Section):
     deletion_protection: bool
     final_snapshot: bool = True
     backup_days: int = Field(ge=0, le=35)
+    max_connections: int = Field(default=100, ge=50, le=5000)
     sslmode: Literal["verify-full", "disable"] = "verify-full"
 
 
@@ -132,7 +136,7 @@ class VideoMigration(Section):
     upload_seconds: int = Field(default=15, ge=1, le=60)
     total_seconds: int = Field(default=30, ge=2, le=100)
     retry_seconds: int = Field(default=30, ge=1, le=300)
-    concurrency: int = Field(default=10, ge=2, le=1000)
+    concurrency: int = Field(default=MIGRATIONS_AT_ONCE, ge=2, le=1000)
 
 
 class CleanUp(Section):
@@ -153,13 +157,17 @@ class CleanUp(Section):
 
 
 class Functions(Section):
-    """What every Lambda function runs on. `wheels` is the platform uv installs third-party wheels for."""
+    """What every Lambda function runs on. `wheels` is the platform uv installs third-party wheels for.
+
+    `concurrency_quota` is what AWS allows the account; `reserved_concurrency` is what each function gets of it.
+    """
 
     runtime: str = Field(pattern=r"^python3\.1[1-4]$")
     architecture: Literal["x86_64", "arm64"]
     wheels: str = Field(pattern=r"^(x86_64|aarch64)-(manylinux2014|manylinux_2_\d\d|unknown-linux-gnu|apple-darwin)$")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_days: LogDays = 30
+    concurrency_quota: int = Field(default=CONCURRENCY_QUOTA, ge=10)
     reserved_concurrency: int | None = Field(default=None, ge=1, le=1000)
 
 

@@ -16,9 +16,15 @@ from botocore.loaders import Loader
 
 from infra.config_problems import did_you_mean, mask
 from infra.errors import Problem
+from infra.function_ids import FunctionId
 
 # A session of a user's storage lasts an hour (lambdas/runtime/user_storage.py): nothing signed in it lasts longer.
 SETTLING_MINUTES = 60
+# Lambda's quota of an account (Service Quotas, L-B99A9384), and how much of it nobody can reserve
+# (Lambda API Reference, PutFunctionConcurrency).
+CONCURRENCY_QUOTA = 1000
+UNRESERVED = 100
+MIGRATIONS_AT_ONCE = 10
 STACKS = ("local", "dev", "prod")
 LOCAL_ACCOUNT = "000000000000"
 APPLE_PRODUCTION_HOST = "api.devicecheck.apple.com"
@@ -48,6 +54,7 @@ class StackRules:
         yield from self._network()
         yield from self._sessions()
         yield from self._functions()
+        yield from self._reserved_concurrency()
         yield from self._plain_text()
         yield from self._generator()
         yield from self._video_migration()
@@ -149,6 +156,23 @@ class StackRules:
             yield self._problem("functions.wheels", f"must be a platform of functions.architecture ({architecture})")
         elif "manylinux" not in wheels and self._stack != "local":
             yield self._problem("functions.wheels", "must be a manylinux platform: Lambda runs Amazon Linux")
+
+    def _reserved_concurrency(self) -> Iterator[Problem]:
+        """Every function reserves the same. AWS would refuse the first that is too many half-way through an `up`."""
+        key, reserved = "functions.reserved_concurrency", self._value("functions", "reserved_concurrency")
+        quota = self._value("functions", "concurrency_quota") or CONCURRENCY_QUOTA
+        copies = self._value("video_migration", "concurrency") or MIGRATIONS_AT_ONCE
+        if not all(isinstance(number, int) for number in (reserved, quota, copies)):
+            return
+        functions = len(FunctionId) - (self._value("rollout", "image_uploads") == "removed")
+        most = (quota - UNRESERVED) // functions
+        if reserved > most:
+            fix = f"must be {most} or less" if most > 0 else "must be removed"
+            left = f"{functions} functions share functions.concurrency_quota ({quota}) less {UNRESERVED} that AWS keeps"
+            yield self._problem(key, f"{fix}: {left}")
+        if reserved < copies:
+            why = "a video that finds the worker throttled five times is a dead letter"
+            yield self._problem(key, f"must be {copies} or more: video_migration.concurrency is; {why}")
 
     def _plain_text(self) -> Iterator[Problem]:
         """Nothing travels unencrypted but on loopback, and only the local stack has a loopback."""

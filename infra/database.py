@@ -65,7 +65,7 @@ class Database(pulumi.ComponentResource):
             "database",
             description=f"Postgres of {names.prefix}",
             family=f"postgres{config.engine_version.partition('.')[0]}",
-            parameters=[{"name": name, "value": value} for name, value in sorted(PARAMETERS.items())],
+            parameters=_parameters(config),
             tags=names.tags,
             opts=child,
         )
@@ -116,6 +116,15 @@ class Database(pulumi.ComponentResource):
         self.master_secret_arn = instance.master_user_secrets.apply(lambda secrets: str(secrets[0]["secret_arn"]))
         self.instance = instance
         self.register_outputs({"endpoint": self.endpoint})
+
+
+def _parameters(config: DatabaseConfig) -> list[aws.rds.ParameterGroupParameterArgsDict]:
+    """Those of every stack, and the bound of this one. That is static: an instance has it from its next restart on."""
+    found: list[aws.rds.ParameterGroupParameterArgsDict] = [
+        {"name": name, "value": value} for name, value in sorted(PARAMETERS.items())
+    ]
+    bound = str(config.max_connections)
+    return [*found, {"name": "max_connections", "value": bound, "apply_method": "pending-reboot"}]
 
 
 class AccessModel(pulumi.ComponentResource):

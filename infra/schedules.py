@@ -12,6 +12,7 @@ import pulumi_aws as aws
 from infra.dead_letters import DeadLetters
 from infra.functions import Functions
 from infra.names import FunctionId, Names
+from infra.object_events import image_uploads, migrated_videos
 from policies.model.documents import Documents
 
 RETRIES = 2
@@ -19,7 +20,12 @@ RETRIES = 2
 
 @dataclass(frozen=True)
 class Run:
-    """One schedule: `function` gets `payload` at each tick of `rate`; a run older than `stale_seconds` is dropped."""
+    """One schedule: `function` gets `payload` at each tick of `rate`; a run older than `stale_seconds` is dropped.
+
+    By the scheduler while Lambda does not take it, by Lambda while the function is throttled or fails; there a function
+    with two schedules has the longer of them, and the two that objects start too have that of an object's event. Lambda
+    takes 60 to 21,600 seconds.
+    """
 
     name: str
     does: str
@@ -113,6 +119,20 @@ RUNS = (
 )
 
 
+def stalest(names: Names) -> dict[FunctionId, int]:
+    """The age in seconds at which Lambda drops a function's runs: the longest that one of its schedules allows.
+
+    The scheduler's own limit ends once Lambda has taken a run, which would then wait up to six hours: after an hour of
+    throttling sixty sweeps would run at once. A function has one such setting, so those that objects start keep theirs.
+    """
+    of_objects = {arrival.function for arrival in (image_uploads(names), migrated_videos(names))}
+    found: dict[FunctionId, int] = {}
+    for run in RUNS:
+        if run.function not in of_objects:
+            found[run.function] = max(run.stale_seconds, found.get(run.function, 0))
+    return found
+
+
 class Schedules(pulumi.ComponentResource):
     """A group of schedules and the role they start functions as. What could not be started is a dead letter.
 
@@ -150,7 +170,18 @@ class Schedules(pulumi.ComponentResource):
             documents=documents,
             opts=child,
         )
+        drops = {
+            function: aws.lambda_.FunctionEventInvokeConfig(
+                function.replace("_", "-"),
+                function_name=functions[function].name,
+                maximum_retry_attempts=RETRIES,
+                maximum_event_age_in_seconds=seconds,
+                opts=child,
+            )
+            for function, seconds in stalest(names).items()
+        }
         for run in RUNS:
+            dropped = [drops[run.function]] if run.function in drops else []
             aws.scheduler.Schedule(
                 run.name,
                 name=run.name,
@@ -168,6 +199,6 @@ class Schedules(pulumi.ComponentResource):
                     },
                     "dead_letter_config": {"arn": letters.arn},
                 },
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *letters.ready, *after]),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=[policy, *letters.ready, *dropped, *after]),
             )
         self.register_outputs({"dead_letters": letters.arn})

@@ -14,7 +14,7 @@ from urllib.parse import unquote_plus
 
 from lambdas.inspect_image.adapters import Adapters
 from lambdas.inspect_image.logic import Inspection, Outcome, sweep
-from lambdas.runtime.errors import FunctionError
+from lambdas.runtime.errors import DatabaseUnavailable, FunctionError
 from lambdas.runtime.observability import begin_invocation, count, count_by, end_invocation, log, schedule_ran
 
 # The sweep begins nothing new in its last seconds: an inspection takes a few.
@@ -29,19 +29,21 @@ class InspectionFailed(FunctionError):
 
 @dataclass
 class _Report:
-    """What one invocation did, by outcome."""
+    """What one invocation did, by outcome; `without_database` are those of the failed that did not reach it."""
 
     outcomes: dict[str, int] = field(default_factory=dict)
     failed: int = 0
+    without_database: int = 0
 
     def run(self, key: str, inspection: Callable[[], Inspection]) -> None:
         """Run one inspection and note what became of it; a failure does not keep the others from theirs."""
         try:
             done = inspection()
-        except Exception:  # storage's, the database's or a decoder's; the key names it for the log
+        except Exception as error:  # storage's, the database's or a decoder's; the key names it for the log
             log().exception("upload not inspected", object_key=key)
             count("InspectionsFailed")
             self.failed += 1
+            self.without_database += isinstance(error, DatabaseUnavailable)
             return
         self.outcomes[done.outcome] = self.outcomes.get(done.outcome, 0) + 1
         log().info("upload inspected", object_key=key, outcome=done.outcome, reason=done.reason or "")
@@ -81,13 +83,21 @@ def _sweep(context: Any) -> dict[str, Any]:
         remaining = getattr(context, "get_remaining_time_in_millis", None)
         return remaining is None or remaining() > 1000 * _LAST_SECONDS
 
-    sweep(
-        adapters.inspector,
-        now=datetime.now(UTC),
-        upload_seconds=adapters.upload_seconds,
-        inspected=report.run,
-        may_go_on=may_go_on,
-    )
+    # Its failure would be repeated and kept as a dead letter, once a minute, while no upload was given up: the next
+    # sweep does it all. DATABASE-DOWN tells, and SCHEDULE-DID-NOT-RUN by this one's silence.
+    try:
+        sweep(
+            adapters.inspector,
+            now=datetime.now(UTC),
+            upload_seconds=adapters.upload_seconds,
+            inspected=report.run,
+            may_go_on=may_go_on,
+        )
+    except DatabaseUnavailable:
+        log().warning("not swept: the database is away", exc_info=True)
+        return {"outcomes": report.outcomes}
+    if report.failed and report.failed == report.without_database:
+        return {"outcomes": report.outcomes}
     count("InspectionSweeps")
     result = report.result()
     schedule_ran()

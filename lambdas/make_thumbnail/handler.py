@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 from lambdas.make_thumbnail.adapters import build_thumbnailer
 from lambdas.make_thumbnail.decoder import SECONDS
 from lambdas.make_thumbnail.logic import Outcome, sweep
-from lambdas.runtime.errors import FunctionError
+from lambdas.runtime.errors import DatabaseUnavailable, FunctionError
 from lambdas.runtime.observability import (
     about_job,
     begin_invocation,
@@ -54,15 +54,26 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     try:
         if event.get("sweep") is True:
-            sweep(_thumbnailer(), each=make, may_go_on=_clock(context))
-            count("ThumbnailSweeps")
-            schedule_ran()
+            _sweep(make, context)
         else:
             for key in _written(event):
                 _await_row(key, make)
         return {"outcomes": outcomes}
     finally:
         end_invocation()
+
+
+def _sweep(make: Callable[[VideoKey], str], context: Any) -> None:
+    """Make what is missing. Without the database it ends quietly: its failure would be repeated and kept as a dead
+    letter, while no video was given up. DATABASE-DOWN tells, and SCHEDULE-DID-NOT-RUN by this one's silence.
+    """
+    try:
+        sweep(_thumbnailer(), each=make, may_go_on=_clock(context))
+    except DatabaseUnavailable:
+        log().warning("not swept: the database is away", exc_info=True)
+        return
+    count("ThumbnailSweeps")
+    schedule_ran()
 
 
 def _await_row(key: VideoKey, make: Callable[[VideoKey], str]) -> None:

@@ -36,6 +36,10 @@ _OPTIONS = (
     " -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3"
 )
 
+# Codes of Postgres by which functions do not reach it: connection lost; our logins refused, which shuts out every
+# function alike; shut down, crashed or starting; dropped; no connection left.
+_AWAY = ("08", "28", "57P01", "57P02", "57P03", "57P04", "53300")
+
 _AS_USER = "select set_config('role', 'authenticated', true), set_config('request.jwt.claims', %s, true)"
 _AS_FUNCTION = "select set_config('request.jwt.claims', %s, true)"
 
@@ -128,7 +132,8 @@ class Database:
                 self._abandon(connection)
                 raise
         except psycopg.OperationalError as error:
-            count_for_stack("DatabaseUnreachable")
+            if _is_away(error):
+                count_for_stack("DatabaseUnreachable")
             raise DatabaseUnavailable from error
 
     def _with_open_transaction(self, opening: str, claims: str) -> Connection:
@@ -173,6 +178,14 @@ def login_token(wanted: DatabaseSettings) -> str:
         DBHostname=wanted.database_host, Port=wanted.database_port, DBUsername=wanted.database_user
     )
     return str(token)
+
+
+def _is_away(error: psycopg.OperationalError) -> bool:
+    """Whether the database was not reached, which pages; else one statement failed, as by our own time limit.
+
+    libpq gives no code for a connection that was never made or broke.
+    """
+    return error.sqlstate is None or error.sqlstate.startswith(_AWAY)
 
 
 def _begin(connection: Connection, opening: str, claims: str) -> Connection:

@@ -30,6 +30,7 @@ WITHOUT_A_PLACE = {
     "aws:lambda/invocation:Invocation: no twin",
     "aws:rds/instance:Instance: finalSnapshotIdentifier",
     "aws:rds/instance:Instance: skipFinalSnapshot",
+    "aws:rds/parameterGroup:ParameterGroup: parameters.applyMethod",
     "aws:rds/parameterGroup:ParameterGroup: parameters.name",
     "aws:rds/parameterGroup:ParameterGroup: parameters.value",
     "aws:s3/bucket:Bucket: forceDestroy",

@@ -11,6 +11,8 @@ import pytest
 from infra.config import Switch, parse_config
 from infra.config_rules import DEBUG_PROVIDERS, is_loopback
 from infra.errors import ConfigError
+from infra.function_catalogue import CATALOGUE
+from infra.names import FunctionId
 from lambdas.runtime import switches
 from tests.infra.resource_tree import STACKS, stack_config, stack_environment, stack_values
 
@@ -66,6 +68,7 @@ WRONG: list[tuple[str, Change, str, str]] = [
     ("dev", put("rendio:database.engine_version", 18), "database.engine_version = 18", "in quotes"),
     ("dev", put("rendio:database.engine_version", "12"), "database.engine_version", "Postgres version"),
     ("dev", put("rendio:database.backup_days", 36), "database.backup_days = 36", "35 or less"),
+    ("dev", put("rendio:database.max_connections", 49), "database.max_connections = 49", "50 or more"),
     ("dev", put("rendio:database.instance_class", "t4g.micro"), "database.instance_class", "RDS instance class"),
     ("dev", put("rendio:database.sslmode", "disable"), "database.sslmode", "verify-full"),
     ("dev", put("rendio:database.sslmode", "prefer"), "database.sslmode", "must be one of"),
@@ -97,6 +100,9 @@ WRONG: list[tuple[str, Change, str, str]] = [
     ("dev", put("rendio:functions.architecture", "x86_64"), "functions.wheels", "platform of functions.architecture"),
     ("dev", put("rendio:functions.wheels", "aarch64-apple-darwin"), "functions.wheels", "Amazon Linux"),
     ("dev", put("rendio:functions.log_days", 8), "functions.log_days = 8", "must be one of"),
+    ("dev", put("rendio:functions.reserved_concurrency", 30), "functions.reserved_concurrency = 30", "29 or less"),
+    ("dev", put("rendio:functions.reserved_concurrency", 9), "functions.reserved_concurrency = 9", "10 or more"),
+    ("dev", put("rendio:functions.concurrency_quota", 9), "functions.concurrency_quota = 9", "10 or more"),
     ("dev", put("rendio:rollout.image_uploads", "open"), "rollout.image_uploads = open", "compatible"),
     ("dev", put("rendio:on_call.page_endpoints", ["https://page.example/k"]), "on_call.page_endpoints", "e-mail"),
     ("dev", put("rendio:on_call.readers", ["ada"]), "on_call.readers", "ARNs"),
@@ -203,3 +209,47 @@ def test_what_only_looks_like_loopback_is_not(url: object) -> None:
 
 def test_the_configuration_throws_the_switches_that_the_functions_know() -> None:
     assert set(get_args(Switch)) == set(switches.Switch)
+
+
+class TestReservedConcurrency:
+    """Lambda keeps 100 of the account's quota for whoever reserves none, and refuses who takes of them."""
+
+    @staticmethod
+    def found(*changes: Change) -> list[str]:
+        values = stack_values("prod")
+        for change in changes:
+            change(values)
+        try:
+            parse_config("prod", values, environment={})
+        except ConfigError as error:
+            return str(error).splitlines()[1:-1]
+        return []
+
+    @pytest.mark.parametrize(("reserved", "quota"), [(29, None), (10, 410), (30, 1030), (None, 10)])
+    def test_what_the_quota_holds_is_taken(self, reserved: int | None, quota: int | None) -> None:
+        wanted = {"reserved_concurrency": reserved, "concurrency_quota": quota}
+        assert not self.found(*(put(f"rendio:functions.{key}", value) for key, value in wanted.items() if value))
+
+    @pytest.mark.parametrize(
+        ("reserved", "quota", "fix"),
+        [(30, None, "29 or less: 31 functions"), (10, 409, "functions.concurrency_quota"), (10, 10, "must be removed")],
+    )
+    def test_more_is_refused_before_the_first_function_is_made(
+        self, reserved: int, quota: int | None, fix: str
+    ) -> None:
+        changes = [put("rendio:functions.reserved_concurrency", reserved)]
+        changes += [put("rendio:functions.concurrency_quota", quota)] if quota else []
+        assert any(fix in line for line in self.found(*changes)), self.found(*changes)
+
+    def test_a_function_that_is_gone_needs_none(self) -> None:
+        changes = [put("rendio:rollout.image_uploads", "removed"), put("rendio:functions.reserved_concurrency", 30)]
+        assert not self.found(*changes)
+
+    def test_the_worker_gets_what_its_queue_may_ask_of_it(self) -> None:
+        """A message that finds it throttled counts as received; five times is a dead letter."""
+        changes = [put("rendio:functions.reserved_concurrency", 12), put("rendio:video_migration.concurrency", 13)]
+        assert any("13 or more: video_migration.concurrency" in line for line in self.found(*changes))
+        assert not self.found(*changes, put("rendio:video_migration.concurrency", 12))
+
+    def test_functions_are_counted_as_they_are_made(self) -> None:
+        assert {spec.id for spec in CATALOGUE} == set(FunctionId)

@@ -132,6 +132,16 @@ def test_the_database_is_private_encrypted_and_opened_by_iam(up: TreeOf, stack: 
     assert values["log_parameter_max_length"] == values["log_parameter_max_length_on_error"] == "0"
 
 
+def test_connections_are_bounded_by_us_and_told_of_before_the_bound(up: TreeOf, stack: str) -> None:
+    tree, most = up(stack), {"local": 100, "dev": 100, "prod": 800}[stack]
+    parameters = tree.one("aws:rds/parameterGroup:ParameterGroup", "database").inputs["parameters"]
+    (bound,) = [parameter for parameter in parameters if parameter["name"] == "max_connections"]
+    # RDS refuses to change a static parameter at once.
+    assert bound == {"name": "max_connections", "value": str(most), "applyMethod": "pending-reboot"}
+    alarm = tree.one("aws:cloudwatch/metricAlarm:MetricAlarm", "DATABASE-CONNECTIONS")
+    assert alarm.inputs["threshold"] == most * 0.7
+
+
 def test_a_final_snapshot_is_named_anew_after_each_rebuild() -> None:
     first = build("prod", seed=1).one("aws:rds/instance:Instance", "database").inputs["finalSnapshotIdentifier"]
     second = build("prod", seed=2).one("aws:rds/instance:Instance", "database").inputs["finalSnapshotIdentifier"]

@@ -215,7 +215,8 @@ OPERATIONS: dict[str, Case] = {
         "aws:rds/parameterGroup:ParameterGroup",
         lambda _: {"description": "Postgres", "family": "postgres18", "tags": TAGS,
                    "parameters": [{"name": "rds.force_ssl", "value": "1"}, {"name": "log_statement", "value": "none"}]},
-        {"parameters": [{"name": "rds.force_ssl", "value": "1"}, {"name": "log_statement", "value": "ddl"}]},
+        {"parameters": [{"name": "rds.force_ssl", "value": "1"}, {"name": "log_statement", "value": "ddl"},
+                        {"name": "max_connections", "value": "100", "applyMethod": "pending-reboot"}]},
         {"family": "postgres17", "description": "Other"},
     ),
 }  # fmt: skip

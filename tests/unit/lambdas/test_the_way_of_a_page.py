@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from lambdas.heartbeat.adapters import AwsWay, Settings
 from lambdas.heartbeat.logic import faults
 from lambdas.page_on_call.logic import NotAnAlarm, call_of
+from lambdas.runtime import clients, observability
+from lambdas.runtime.errors import DatabaseUnavailable
+from lambdas.sweep_videos import handler as sweep_videos
+from local.ministack.embedded_metrics import read
 
 MESSAGE = {
     "AlarmName": "rendio-local-MIGRATION-STALLED",
@@ -81,3 +89,49 @@ def test_a_sound_way_has_no_faults() -> None:
 def test_each_break_is_named(broken: dict[str, object], word: str) -> None:
     (fault,) = faults(replace(Sound(), **broken))  # type: ignore[arg-type]  # one field of each case
     assert word in fault
+
+
+class CloudWatch:
+    """Has the metrics of these log lines, as CloudWatch would read them."""
+
+    def __init__(self, lines: str) -> None:
+        self.metrics = [metric for line in lines.splitlines() for metric in read(line)]
+
+    def get_metric_statistics(self, **asked: Any) -> dict[str, Any]:
+        dimensions = {dimension["Name"]: dimension["Value"] for dimension in asked["Dimensions"]}
+        wanted = (asked["Namespace"], asked["MetricName"], dimensions)
+        return {"Datapoints": [metric for metric in self.metrics if (metric[0], metric[1], metric[4]) == wanted]}
+
+
+class Away:
+    """A sweeper, and its jobs, whose database is away."""
+
+    def __init__(self) -> None:
+        self.jobs = self
+
+    def sweeper(self, _request_id: str) -> Away:
+        return self
+
+    def parts(self, **_: Any) -> dict[str, Any]:
+        return {"lost_submissions": self.backlog}
+
+    def backlog(self) -> int:
+        raise DatabaseUnavailable
+
+
+def test_metrics_flow_while_the_database_is_away(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """DATABASE-DOWN tells of it; the monitor would tell people to trust no alarm, of the same cause."""
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "sweep_videos")
+    observability.log.cache_clear()
+    # The service's name is read once a process.
+    monkeypatch.setattr(observability, "_metrics", cache(observability._metrics.__wrapped__))
+    monkeypatch.setattr(sweep_videos, "_adapters", Away)
+    with pytest.raises(sweep_videos.SweepFailed):
+        sweep_videos.handler({}, SimpleNamespace(aws_request_id="1"))
+    way, written = AwsWay(Settings("local", "page", "notify", "dlq", "secret")), capsys.readouterr().out
+    monkeypatch.setattr(clients, "cloudwatch", lambda: CloudWatch(written))
+    assert way.metrics_flow()
+    monkeypatch.setattr(clients, "cloudwatch", lambda: CloudWatch(""))
+    assert not way.metrics_flow()
