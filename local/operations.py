@@ -7,7 +7,6 @@ and only in the account that the stack's file allows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import boto3
@@ -35,10 +34,11 @@ def function(stack: str, name: str, *, role: str = "") -> Invoke:
         Refused: the shell's credentials are another account's.
         LocalError: there is no such stack, or the function cannot be called, or it failed.
     """
-    functions = person(stack, role).client("lambda") if role else client(stack, "lambda")
+    new_client = _clients(stack)
+    clients = Person(stack, role, new_client).client if role else new_client
     full_name = f"rendio-{stack}-{name}"
-
-    return partial(invoke, functions, full_name)
+    # A client for each call: a role's session ends sooner than a long back-fill.
+    return lambda payload: invoke(clients("lambda"), full_name, payload)
 
 
 def client(stack: str, service: str) -> Any:

@@ -6,10 +6,12 @@ Every call of a function carries a proof of who makes it: a signed question to S
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
+from botocore.credentials import DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.errors import LocalError, Refused
@@ -17,6 +19,7 @@ from local.invocation import invoke
 
 PROOF_HEADER = "x-rendio-function"  # lambdas/runtime/callers.py
 PROOF_SECONDS = 60
+# AWS's limit for a role that was taken on by a role. Whoever acts longer takes it on again before it ends.
 SESSION_SECONDS = 3600
 _DENIED = ("AccessDeniedException", "AccessDenied")
 NewClient = Callable[..., Any]
@@ -30,12 +33,20 @@ class Person:
         self.stack, self.role, self._new_client = stack, f"rendio-{stack}-{role}", new_client
 
     def client(self, service: str) -> Any:
-        """A client of `service` in the role's session.
+        """A client of `service` in the role's session: for one call, or for some minutes, since the session ends.
 
         Raises:
             Refused: the role may not be taken on.
         """
-        return self._new_client(service, **self._credentials)
+        if self._session is None:
+            return self._new_client(service)
+        now = self._session.get_frozen_credentials()
+        return self._new_client(
+            service,
+            aws_access_key_id=now.access_key,
+            aws_secret_access_key=now.secret_key,
+            aws_session_token=now.token,
+        )
 
     def call(self, function: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """The answer of the stack's function, such as `ask-database`.
@@ -58,28 +69,41 @@ class Person:
         return content
 
     @cached_property
-    def _credentials(self) -> dict[str, str]:
-        sts = self._new_client("sts")
-        try:
-            asking = sts.get_caller_identity()
-            if f":assumed-role/{self.role}/" in asking["Arn"]:
-                return {}
-            given = sts.assume_role(
+    def _session(self) -> DeferredRefreshableCredentials | None:
+        """Takes the role on at first use and again a quarter of an hour before it ends; none for a shell that is it."""
+        with self._refusals():
+            asking = self._new_client("sts").get_caller_identity()
+        if f":assumed-role/{self.role}/" in asking["Arn"]:
+            return None
+        return DeferredRefreshableCredentials(lambda: self._take_on(asking), "assume-role")
+
+    def _take_on(self, asking: Mapping[str, str]) -> dict[str, str]:
+        with self._refusals():
+            given = self._new_client("sts").assume_role(
                 RoleArn=f"arn:aws:iam::{asking['Account']}:role/{self.role}",
                 RoleSessionName=_session_name(str(asking["Arn"])),
                 DurationSeconds=SESSION_SECONDS,
             )["Credentials"]
+        return {
+            "access_key": given["AccessKeyId"],
+            "secret_key": given["SecretAccessKey"],
+            "token": given["SessionToken"],
+            "expiry_time": given["Expiration"].isoformat(),
+        }
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            yield
         except (BotoCoreError, ClientError) as error:
+            denied = isinstance(error, ClientError) and error.response["Error"]["Code"] in _DENIED
             raise Refused(
                 f"You may not act as {self.role}.",
                 why=str(error),
-                fix="The stack's file names who may (rendio:on_call); a user of IAM needs a second factor.",
+                fix="The stack's file names who may (rendio:on_call); a user of IAM needs a second factor."
+                if denied
+                else "Log in again, and run the same command again.",
             ) from error
-        return {
-            "aws_access_key_id": given["AccessKeyId"],
-            "aws_secret_access_key": given["SecretAccessKey"],
-            "aws_session_token": given["SessionToken"],
-        }
 
     def _proof(self, function: str) -> str:
         """GetCallerIdentity, signed for this function alone and not sent."""
