@@ -26,7 +26,7 @@ Invoke = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 def function(stack: str, name: str, *, role: str = "") -> Invoke:
-    """Call the function `name` of `stack`, such as `backfill-videos`: payload to answer, waiting for it, once.
+    """Call the function `name` of `stack`, such as `backfill-videos`: payload to answer, waiting for it.
 
     `role` is that of people to call it as, such as `operator`; none: as whoever runs this.
 
@@ -38,7 +38,7 @@ def function(stack: str, name: str, *, role: str = "") -> Invoke:
     clients = Person(stack, role, new_client).client if role else new_client
     full_name = f"rendio-{stack}-{name}"
     # A client for each call: a role's session ends sooner than a long back-fill.
-    return lambda payload: invoke(clients("lambda"), full_name, payload)
+    return lambda payload: invoke(lambda: clients("lambda"), full_name, lambda: payload)
 
 
 def client(stack: str, service: str) -> Any:

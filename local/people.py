@@ -56,12 +56,10 @@ class Person:
             LocalError: it cannot be called, or it failed.
         """
         name = f"rendio-{self.stack}-{function}"
-        functions, proof = self.client("lambda"), self._proof(name)
         try:
-            content = invoke(functions, name, {**payload, "caller": proof})
+            content = invoke(lambda: self.client("lambda"), name, lambda: {**payload, "caller": self._proof(name)})
         except LocalError as error:
-            cause = error.__cause__
-            if isinstance(cause, ClientError) and cause.response["Error"]["Code"] in _DENIED:
+            if not isinstance(error, Refused) and _denied(error.__cause__):
                 raise Refused(f"{self.role} may not call {name}.", fix="Another role may: see the runbook.") from error
             raise
         if "error" in content:
@@ -96,12 +94,11 @@ class Person:
         try:
             yield
         except (BotoCoreError, ClientError) as error:
-            denied = isinstance(error, ClientError) and error.response["Error"]["Code"] in _DENIED
             raise Refused(
                 f"You may not act as {self.role}.",
                 why=str(error),
                 fix="The stack's file names who may (rendio:on_call); a user of IAM needs a second factor."
-                if denied
+                if _denied(error)
                 else "Log in again, and run the same command again.",
             ) from error
 
@@ -114,6 +111,10 @@ class Person:
 
         sts.meta.events.register("before-sign.sts.GetCallerIdentity", name_function)
         return str(sts.generate_presigned_url("get_caller_identity", ExpiresIn=PROOF_SECONDS, HttpMethod="GET"))
+
+
+def _denied(error: BaseException | None) -> bool:
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] in _DENIED
 
 
 def _session_name(arn: str) -> str:

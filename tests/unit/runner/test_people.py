@@ -26,6 +26,7 @@ class Aws:
         self._session, self._arn = session, f"arn:aws:iam::111111111111:{acting}"
         self.ends: dict[str, dt.datetime] = {}
         self.refusal = ""
+        self.asleep_until = BEGIN
         self.invoked: list[str] = []
 
     def new_client(self, service: str, **credentials: str) -> Any:
@@ -65,6 +66,8 @@ class Functions:
         self._aws, self._token = aws, token
 
     def invoke(self, **asked: Any) -> dict[str, Any]:
+        if dt.datetime.now(dt.UTC) < self._aws.asleep_until:
+            raise ClientError({"Error": {"Code": "CodeArtifactUserPendingException", "Message": "shortly"}}, "Invoke")
         if self._token and dt.datetime.now(dt.UTC) >= self._aws.ends[self._token]:
             raise ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "expired"}}, "Invoke")
         self._aws.invoked.append(self._token)
@@ -83,7 +86,7 @@ class Body:
 
 def signed_by(answer: dict[str, Any]) -> str:
     """The session whose proof a call carried."""
-    (token,) = parse_qs(urlsplit(answer["caller"]).query)["X-Amz-Security-Token"]
+    (token,) = parse_qs(urlsplit(str(answer["caller"])).query)["X-Amz-Security-Token"]
     return token
 
 
@@ -142,3 +145,13 @@ def test_a_shell_that_is_the_role_already_keeps_its_own_session() -> None:
     aws = Aws(session=60 * MINUTE, acting="assumed-role/rendio-dev-operator/someone")
     aws.person().call("restore-videos", {})
     assert (aws.ends, aws.invoked) == ({}, [""])
+
+
+def test_a_person_waits_for_a_sleeping_function_and_proves_itself_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = Aws(session=60 * MINUTE)
+    with time_machine.travel(BEGIN, tick=False) as clock:
+        monkeypatch.setattr("local.invocation.time.sleep", lambda seconds: clock.shift(seconds))
+        aws.asleep_until = BEGIN + dt.timedelta(seconds=90)
+        answer = aws.person().call("ask-database", {})
+    signed_at = parse_qs(urlsplit(str(answer["caller"])).query)["X-Amz-Date"]
+    assert signed_at == ["20261125T080130Z"]
