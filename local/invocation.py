@@ -27,7 +27,7 @@ WAKING_SECONDS, PAUSE_SECONDS = 120.0, 5.0
 
 
 def invoke(functions: Callable[[], Any], name: str, payload: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-    """Call the function `name`, waiting for its answer, and for it to wake up; it runs once at most.
+    """Call the function `name`, waiting for its answer, and before that for it to wake up.
 
     `functions` gives a Lambda client and `payload` what to send, both anew for each try: sessions and proofs end.
 

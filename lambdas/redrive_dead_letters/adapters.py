@@ -11,6 +11,11 @@ from lambdas.runtime import clients
 from lambdas.runtime.environment import read_settings
 
 HIDDEN_SECONDS = 60
+# A look that does not wait asks some of SQS's servers, and may find nothing although letters lie there (SQS Developer
+# Guide, "Amazon SQS short and long polling").
+WAIT_SECONDS = 2
+# What a step took that failed before it moved it is hidden for a while, and no less left.
+_COUNTS = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
 
 
 @dataclass(frozen=True)
@@ -26,18 +31,19 @@ class SqsLetters:
 
     @classmethod
     def build(cls) -> SqsLetters:
-        return cls(clients.sqs(), read_settings(Settings))
+        return cls(clients.waiting_sqs(WAIT_SECONDS), read_settings(Settings))
 
     def waiting(self) -> int:
         """About how many lie there."""
-        found = self.client.get_queue_attributes(
-            QueueUrl=self.settings.dead_letters_url, AttributeNames=["ApproximateNumberOfMessages"]
-        )
-        return int(found["Attributes"]["ApproximateNumberOfMessages"])
+        found = self.client.get_queue_attributes(QueueUrl=self.settings.dead_letters_url, AttributeNames=_COUNTS)
+        return sum(int(found["Attributes"][name]) for name in _COUNTS)
 
     def take(self, limit: int) -> Sequence[Letter]:
         answer = self.client.receive_message(
-            QueueUrl=self.settings.dead_letters_url, MaxNumberOfMessages=limit, VisibilityTimeout=HIDDEN_SECONDS
+            QueueUrl=self.settings.dead_letters_url,
+            MaxNumberOfMessages=limit,
+            VisibilityTimeout=HIDDEN_SECONDS,
+            WaitTimeSeconds=WAIT_SECONDS,
         )
         return [Letter(message["Body"], message["ReceiptHandle"]) for message in answer.get("Messages", ())]
 

@@ -65,6 +65,12 @@ def sqs() -> Any:
     return boto3.client("sqs", config=_QUICK)
 
 
+def waiting_sqs(seconds: int) -> Any:
+    """SQS, for looks into a queue that wait up to this long for a message."""
+    within = Config(connect_timeout=2, read_timeout=seconds + 3, retries={"total_max_attempts": 2, "mode": "standard"})
+    return boto3.client("sqs", config=within)
+
+
 @cache
 def sns() -> Any:
     return boto3.client("sns", config=_NORMAL)
