@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from local.errors import LocalError
 
@@ -32,7 +32,7 @@ def invoke(functions: Callable[[], Any], name: str, payload: Callable[[], Mappin
     `functions` gives a Lambda client and `payload` what to send, both anew for each try: sessions and proofs end.
 
     Raises:
-        LocalError: it cannot be called, and its cause is the SDK's error; or it failed.
+        LocalError: it cannot be called or has not answered, and its cause is the SDK's error; or it failed.
     """
     waited = 0.0
     while True:
@@ -59,6 +59,12 @@ def _once(functions: Any, name: str, payload: Mapping[str, Any]) -> dict[str, An
     try:
         answer = functions.invoke(FunctionName=name, Payload=json.dumps(dict(payload)).encode())
         content = json.loads(answer["Payload"].read())
+    except ReadTimeoutError as error:
+        raise LocalError(
+            f"{name} has not answered in time.",
+            why=str(error),
+            fix="It may still be running; run it again, it goes on where it was.",
+        ) from error
     except (BotoCoreError, ClientError, ValueError) as error:
         raise LocalError(
             f"{name} cannot be called.", why=str(error), fix="Is the stack up, and may you invoke it?"

@@ -21,7 +21,8 @@ from local.invocation import invoke
 from local.people import NewClient, Person
 from local.state import REPOSITORY, STACK, State
 
-READ_SECONDS = 120
+# The longest limit of the functions that people call, and a cold start on top: who gives up sooner leaves one running.
+READ_SECONDS = 150
 Invoke = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
@@ -70,8 +71,7 @@ def _clients(stack: str) -> NewClient:
     if not stack.isidentifier() or not file.exists():
         raise LocalError(f"There is no stack {stack!r}.", fix="Name one that has a Pulumi.<stack>.yaml here.")
     config = yaml.safe_load(file.read_text())["config"]
-    session = boto3.Session(region_name=config["aws:region"])
-    _require_account(session, stack, [str(account) for account in config["aws:allowedAccountIds"]])
+    session = _session(stack, config["aws:region"], [str(account) for account in config["aws:allowedAccountIds"]])
     patient = Config(read_timeout=READ_SECONDS, connect_timeout=5, retries={"total_max_attempts": 1})
     regional = f"https://sts.{config['aws:region']}.amazonaws.com"
 
@@ -95,8 +95,10 @@ def on_laptop(url: str) -> NewClient:
     return new_client
 
 
-def _require_account(session: boto3.Session, stack: str, allowed: list[str]) -> None:
+def _session(stack: str, region: str, allowed: list[str]) -> boto3.Session:
+    """The shell's own, in one of the accounts `allowed`."""
     try:
+        session = boto3.Session(region_name=region)
         account = session.client("sts").get_caller_identity()["Account"]
     except (BotoCoreError, ClientError) as error:
         raise LocalError(
@@ -107,3 +109,4 @@ def _require_account(session: boto3.Session, stack: str, allowed: list[str]) -> 
             f"These credentials are of account {account}; stack {stack} is in {', '.join(allowed)}.",
             fix="Use credentials of the stack's account.",
         )
+    return session

@@ -43,7 +43,7 @@ def sts(httpserver: HTTPServer) -> HTTPServer:
     return httpserver
 
 
-def ask(command: str, sts: HTTPServer, home: Path, *, stack: str) -> subprocess.CompletedProcess[str]:
+def ask(command: str, sts: HTTPServer, home: Path, *, stack: str, **more: str) -> subprocess.CompletedProcess[str]:
     name = command.split()[0]
     shell = {
         "PATH": "/usr/bin:/bin",
@@ -51,6 +51,7 @@ def ask(command: str, sts: HTTPServer, home: Path, *, stack: str) -> subprocess.
         "AWS_ACCESS_KEY_ID": KEY,
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_ENDPOINT_URL_STS": sts.url_for("").rstrip("/"),
+        **more,
     }
     return subprocess.run(
         [str(REPOSITORY / "rendio"), *command.split(), *ARGUMENTS.get(name, []), "--stack", stack],
@@ -67,6 +68,17 @@ def test_a_stack_on_aws_is_asked_as_whoever_runs_the_command(command: str, sts: 
     assert sts.log, "AWS was never asked who this is"
     for request, _ in sts.log:
         assert f"Credential={KEY}/" in request.headers["Authorization"]
+
+
+@pytest.mark.parametrize("command", ON_AWS)
+def test_a_profile_that_there_is_not_is_the_persons_to_mend(command: str, sts: HTTPServer, tmp_path: Path) -> None:
+    refused = ask(command, sts, tmp_path, stack="dev", AWS_PROFILE="nobody")
+
+    told = refused.stdout + refused.stderr
+    assert refused.returncode not in (0, 70), told
+    assert "nobody" in told
+    assert "open an issue" not in told
+    assert not sts.log
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from local.errors import LocalError
 from local.invocation import PAUSE_SECONDS, WAKING_SECONDS, invoke
@@ -88,3 +88,29 @@ def test_what_waiting_does_not_mend_is_told_at_once(code: str, pauses: list[floa
         call(functions)
     assert isinstance(told.value.__cause__, ClientError)
     assert (len(functions.heard), pauses) == (1, [])
+
+
+class Silent:
+    """An answer that begins and does not end."""
+
+    def read(self) -> bytes:
+        raise ReadTimeoutError(endpoint_url="https://lambda.test/")
+
+
+@pytest.mark.parametrize(
+    "functions",
+    [Lambda(ReadTimeoutError(endpoint_url="https://lambda.test/")), Lambda(answer={"Payload": Silent()})],
+    ids=["no answer", "half an answer"],
+)
+def test_a_function_that_may_still_be_running_is_told_as_that(functions: Lambda, pauses: list[float]) -> None:
+    with pytest.raises(LocalError) as told:
+        call(functions)
+    assert told.value.what == f"{NAME} has not answered in time."
+    assert "may still be running" in told.value.fix
+    assert "run it again, it goes on where it was" in told.value.fix
+    assert len(functions.heard) == 1, "it is not called beside itself"
+
+
+def test_a_function_out_of_reach_cannot_be_called(pauses: list[float]) -> None:
+    with pytest.raises(LocalError, match="cannot be called"):
+        call(Lambda(EndpointConnectionError(endpoint_url="https://lambda.test/")))

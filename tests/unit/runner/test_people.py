@@ -27,6 +27,7 @@ class Aws:
         self.ends: dict[str, dt.datetime] = {}
         self.refusal = ""
         self.asleep_until = BEGIN
+        self.denied = False
         self.invoked: list[str] = []
 
     def new_client(self, service: str, **credentials: str) -> Any:
@@ -66,6 +67,8 @@ class Functions:
         self._aws, self._token = aws, token
 
     def invoke(self, **asked: Any) -> dict[str, Any]:
+        if self._aws.denied:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "Invoke")
         if dt.datetime.now(dt.UTC) < self._aws.asleep_until:
             raise ClientError({"Error": {"Code": "CodeArtifactUserPendingException", "Message": "shortly"}}, "Invoke")
         if self._token and dt.datetime.now(dt.UTC) >= self._aws.ends[self._token]:
@@ -139,6 +142,13 @@ def test_whom_the_stack_does_not_name_is_told_that() -> None:
     aws.refusal = "AccessDenied"
     with pytest.raises(Refused, match="The stack's file names who may"):
         aws.person().call("restore-videos", {})
+
+
+def test_who_may_not_call_a_function_is_told_that() -> None:
+    aws = Aws(session=60 * MINUTE)
+    aws.denied = True
+    with pytest.raises(Refused, match="rendio-dev-operator may not call rendio-dev-ask-database"):
+        aws.person().call("ask-database", {})
 
 
 def test_a_shell_that_is_the_role_already_keeps_its_own_session() -> None:
