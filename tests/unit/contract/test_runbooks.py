@@ -29,7 +29,7 @@ SESSION = botocore.session.Session()
 # Counted for the stack as a whole; everything else of ours is found under its function's name only.
 OF_THE_STACK = {metric.name for alarm in ALARMS for metric in alarm.metrics() if "service" not in metric.dimensions}
 # Of the command line alone: no members of the operation.
-GLOBAL = {"query", "output", "region", "profile"}
+GLOBAL = {"query", "output", "region", "profile", "cli-read-timeout"}
 
 
 def test_each_alarm_has_a_runbook_and_no_runbook_lacks_its_alarm() -> None:
