@@ -228,6 +228,9 @@ class StackRules:
         recovery_days = self._value("secrets", "recovery_days")
         if isinstance(recovery_days, int) and recovery_days < 7:
             yield self._problem("secrets.recovery_days", "must be 7 or more: vendors' keys are not in any backup")
+        if not self._value("on_call", "notify_endpoints"):
+            fix = "must name one at least: SNS takes an alarm for a topic that nobody subscribed, and drops it"
+            yield self._problem("on_call.notify_endpoints", fix)
         apple = self._value("device_check", "apple_url")
         if isinstance(apple, str) and urlsplit(apple).hostname == "api.development.devicecheck.apple.com":
             yield self._problem("device_check.apple_url", f"must be on {APPLE_PRODUCTION_HOST}: users' bits are there")

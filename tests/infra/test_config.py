@@ -107,6 +107,7 @@ WRONG: list[tuple[str, Change, str, str]] = [
     ("dev", put("rendio:on_call.page_endpoints", ["https://page.example/k"]), "on_call.page_endpoints", "e-mail"),
     ("dev", put("rendio:on_call.readers", ["ada"]), "on_call.readers", "ARNs"),
     ("dev", put("rendio:on_call.readers", []), "on_call.readers", ""),
+    ("prod", put("rendio:on_call.notify_endpoints", []), "on_call.notify_endpoints = []", "one at least"),
     ("prod", put("rendio:storage.force_destroy", True), "storage.force_destroy", "must be false"),
     ("prod", put("rendio:database.final_snapshot", False), "database.final_snapshot", "must be true"),
     ("prod", put("rendio:database.deletion_protection", False), "database.deletion_protection", "must be true"),
@@ -138,6 +139,14 @@ def test_every_mistake_of_a_run_is_reported_at_once() -> None:
     changes = [change for stack, change, _, _ in WRONG if stack == "prod"]
     found = problems("prod", *changes, put("aws:region", "us-esat-1"), put("rendio:databse", {}))
     assert len(found) == len(changes) + 2
+
+
+def test_a_stack_that_pages_says_who_is_notified() -> None:
+    """SNS takes an alarm for a topic without subscribers, and nothing tells that nobody got it."""
+    (found,) = problems("prod", put("rendio:on_call.notify_endpoints", None))
+    assert found.split()[0] == "on_call.notify_endpoints"
+    assert stack_config("prod").on_call.notify_endpoints
+    assert not stack_config("dev").on_call.notify_endpoints
 
 
 def test_a_secret_value_is_never_shown() -> None:
