@@ -17,6 +17,8 @@ SECONDS_AN_HOUR = 3600
 BYTES_A_GB = 1000**3
 IMAGE_UPLOAD_SECONDS = 300
 IMAGE_URL_SECONDS = 900
+# Of the page topic: the function page_on_call, which calls the on-call service.
+PAGERS = 1
 VIDEO_URL_SECONDS = 900
 WEBHOOK_PATH = "/v1/webhooks/fal"
 # libpq reads this by itself; the bundle lies in the zip (docs/adr/0023-packaging.md).
@@ -230,6 +232,7 @@ class Environments:
                     "NOTIFY_TOPIC_ARN": self._names.arn.topic(self._names.notify_topic),
                     "PAGE_DLQ": self._names.page_dlq,
                     "HEARTBEAT_SECRET": self._names.secret("heartbeat"),
+                    **self._subscribers(),
                 }
             case _:
                 return {}
@@ -247,6 +250,14 @@ class Environments:
             "APPLE_SECRET": self._names.secret("apple-devicecheck"),
             "DEVICE_HASH_SECRET": self._names.secret("device-hash-keys"),
             "FREE_CREDITS": str(check.free_credits),
+        }
+
+    def _subscribers(self) -> Environment:
+        """How many each topic of infra/on_call.py has."""
+        on_call = self._config.on_call
+        return {
+            "PAGE_SUBSCRIBERS": str(len(on_call.page_endpoints) + PAGERS),
+            "NOTIFY_SUBSCRIBERS": str(len(on_call.notify_endpoints)),
         }
 
     def _clean_up(self) -> Environment:

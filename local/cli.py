@@ -38,7 +38,7 @@ def up(
     deployment = cloud.up(meanwhile=_prepare_journey if journey else lambda: None)
     passed = _journey(cloud) if journey else True
     report.summary(cloud, deployment)
-    subscriptions.warn(subscriptions.of(operations.client(STACK, "sns"), STACK), report.console())
+    subscriptions.warn(subscriptions.of(operations.client(STACK, "sns"), STACK), report.console(), STACK)
     if not passed:
         raise LocalError(
             "The stack is up, but the journey failed.",

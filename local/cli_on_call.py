@@ -18,9 +18,9 @@ app = typer.Typer()
 def show_subscriptions(
     stack: Annotated[str, typer.Option(help="local, or a stack on AWS, with this shell's credentials.")] = STACK,
 ) -> None:
-    """Who gets a stack's alarms, and who never confirmed that; fails while somebody has not."""
-    found = subscriptions.of(operations.client(stack, "sns"), stack)
-    subscriptions.show(found, report.console())
+    """Who gets a stack's alarms, and who never confirmed that or is gone; fails while there is somebody."""
+    found = subscriptions.of(operations.person(stack, questions.ROLE).client("sns"), stack)
+    subscriptions.show(found, report.console(), stack)
     if any(not subscription.confirmed for subscription in found):
         raise typer.Exit(1)
 

@@ -30,6 +30,8 @@ class Settings:
     notify_topic_arn: str
     page_dlq: str
     heartbeat_secret: str
+    page_subscribers: int
+    notify_subscribers: int
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,9 @@ class AwsWay:
         ]
         confirmed = sum(arn.startswith("arn:") for arn in arns)
         return confirmed, len(arns) - confirmed
+
+    def expected(self, severity: str) -> int:
+        return {"page": self.settings.page_subscribers, "notify": self.settings.notify_subscribers}[severity]
 
     def undelivered(self) -> int:
         wanted = "ApproximateNumberOfMessages"

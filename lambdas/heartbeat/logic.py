@@ -16,6 +16,10 @@ class Way(Protocol):
         """How many subscribers of the topic `page` or `notify` are confirmed, and how many are not."""
         ...
 
+    def expected(self, severity: str) -> int:
+        """How many subscribers of that topic the stack's configuration asks for."""
+        ...
+
     def undelivered(self) -> int:
         """How many calls the on-call service did not take."""
         ...
@@ -33,8 +37,11 @@ def faults(way: Way) -> list[str]:
         found.append(f"{acting} of {alarms} paging alarms may act")
     for severity in ("page", "notify"):
         confirmed, pending = way.subscribers(severity)
-        if pending or (severity == "page" and not confirmed):
-            found.append(f"{confirmed} subscribers of the {severity} topic are confirmed, {pending} are not")
+        # SNS forgets who does not confirm within two days, and whoever unsubscribes: neither is listed as pending.
+        expected = way.expected(severity)
+        if pending or confirmed < expected:
+            told = f"{confirmed} of {expected} subscribers of the {severity} topic are confirmed, {pending} are not"
+            found.append(told)
     if undelivered := way.undelivered():
         found.append(f"{undelivered} calls were not taken by the on-call service")
     if not way.metrics_flow():

@@ -226,6 +226,15 @@ def test_pages_take_a_way_of_their_own(up: TreeOf, stack: str) -> None:
         assert "vpcConfig" not in tree.one("aws:lambda/function:Function", function).inputs
 
 
+def test_the_heartbeat_knows_how_many_subscribers_each_topic_has(up: TreeOf, stack: str) -> None:
+    """Subscriptions that SNS forgot are in no listing: only a number tells that they are gone."""
+    tree = up(stack)
+    made = [each.inputs["topic"] for each in tree.of_type("aws:sns/topicSubscription:TopicSubscription")]
+    variables = tree.one("aws:lambda/function:Function", "heartbeat").inputs["environment"]["variables"]
+    for topic in ("page", "notify"):
+        assert variables[f"{topic.upper()}_SUBSCRIBERS"] == str(made.count(tree.outputs[f"{topic}_topic_arn"]))
+
+
 def test_no_video_costs_more_than_the_spending_alarm_reckons_with() -> None:
     def most(settings: object) -> int:
         return max(settings.extra.values(), default=0) if isinstance(settings, Choice) else 0

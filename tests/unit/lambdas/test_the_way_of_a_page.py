@@ -52,8 +52,8 @@ class Sound:
     """A way on which a page arrives."""
 
     alarming: tuple[int, int] = (12, 12)
-    subscribed: tuple[int, int] = (1, 0)
-    notified: tuple[int, int] = (0, 0)
+    subscribed: tuple[int, int] = (2, 0)
+    notified: tuple[int, int] = (1, 0)
     kept: int = 0
     flowing: bool = True
 
@@ -62,6 +62,9 @@ class Sound:
 
     def subscribers(self, severity: str) -> tuple[int, int]:
         return self.subscribed if severity == "page" else self.notified
+
+    def expected(self, severity: str) -> int:
+        return 2 if severity == "page" else 1
 
     def undelivered(self) -> int:
         return self.kept
@@ -74,14 +77,27 @@ def test_a_sound_way_has_no_faults() -> None:
     assert faults(Sound()) == []
 
 
+def test_a_subscriber_more_than_the_configuration_asks_for_is_no_fault() -> None:
+    """Such as a drill's queue."""
+    assert faults(Sound(subscribed=(3, 0), notified=(2, 0))) == []
+
+
+def test_what_the_configuration_asks_for_is_told_by_topic() -> None:
+    way = AwsWay(Settings("local", "page", "notify", "dlq", "secret", page_subscribers=3, notify_subscribers=1))
+    assert (way.expected("page"), way.expected("notify")) == (3, 1)
+
+
 @pytest.mark.parametrize(
     ("broken", "word"),
     [
         ({"alarming": (12, 11)}, "11 of 12"),
         ({"alarming": (0, 0)}, "0 of 0"),
-        ({"subscribed": (0, 0)}, "0 subscribers"),
-        ({"subscribed": (1, 1)}, "of the page topic are confirmed, 1 are not"),
-        ({"notified": (2, 1)}, "of the notify topic are confirmed, 1 are not"),
+        ({"subscribed": (0, 0)}, "0 of 2 subscribers of the page topic are confirmed, 0 are not"),
+        ({"subscribed": (1, 0)}, "1 of 2 subscribers of the page topic are confirmed, 0 are not"),
+        ({"subscribed": (1, 1)}, "1 of 2 subscribers of the page topic are confirmed, 1 are not"),
+        ({"subscribed": (2, 1)}, "2 of 2 subscribers of the page topic are confirmed, 1 are not"),
+        ({"notified": (0, 0)}, "0 of 1 subscribers of the notify topic are confirmed, 0 are not"),
+        ({"notified": (1, 1)}, "1 of 1 subscribers of the notify topic are confirmed, 1 are not"),
         ({"kept": 2}, "2 calls"),
         ({"flowing": False}, "no metric"),
     ],
@@ -130,7 +146,7 @@ def test_metrics_flow_while_the_database_is_away(
     monkeypatch.setattr(sweep_videos, "_adapters", Away)
     with pytest.raises(sweep_videos.SweepFailed):
         sweep_videos.handler({}, SimpleNamespace(aws_request_id="1"))
-    way, written = AwsWay(Settings("local", "page", "notify", "dlq", "secret")), capsys.readouterr().out
+    way, written = AwsWay(Settings("local", "page", "notify", "dlq", "secret", 1, 0)), capsys.readouterr().out
     monkeypatch.setattr(clients, "cloudwatch", lambda: CloudWatch(written))
     assert way.metrics_flow()
     monkeypatch.setattr(clients, "cloudwatch", lambda: CloudWatch(""))
