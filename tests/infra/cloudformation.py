@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -55,7 +56,7 @@ def template_of(tree: Tree) -> tuple[dict[str, Any], list[str]]:
 
 
 def _logical(resource: Registered) -> str:
-    words = f"{resource.type.rpartition(':')[2]}-{resource.name}".replace("_", "-").replace(".", "-").split("-")
+    words = re.split(r"[^A-Za-z0-9]+", f"{resource.type.rpartition(':')[2]}-{resource.name}")
     return "".join(word[:1].upper() + word[1:] for word in words)
 
 
