@@ -128,7 +128,7 @@ def back_end(config: Config, model: AccessModelInput, packages: Packages) -> dic
         opts=pulumi.ResourceOptions(depends_on=[schedules]),
     )
     OnCallAccess("on-call-access", names=names, config=config.on_call, documents=documents)
-    LogQueries("log-queries", names=names)
+    LogQueries("log-queries", names=names, groups=functions.log_groups)
     dashboard = Dashboard("dashboard", names=names, alarms=alarms.all, generated=generated)
 
     return stack_outputs(

@@ -11,7 +11,7 @@ import pulumi_aws as aws
 from infra.alarm_catalogue import Watched, catalogue
 from infra.alarm_model import Alarm, Generated, Math, Metric, Severity
 from infra.config import Config
-from infra.function_catalogue import CATALOGUE
+from infra.function_catalogue import deployed
 from infra.names import FunctionId, Names
 from infra.schedules import RUNS
 from infra.video_migration_queue import worker_timeout
@@ -32,9 +32,8 @@ def watched(names: Names, config: Config) -> Watched:
     return Watched(
         functions={
             spec.id.replace("_", "-"): timeout(spec.id, spec.timeout)
-            for spec in CATALOGUE
+            for spec in deployed(config.rollout.image_uploads)
             if spec.id not in use_their_time
-            and not (spec.id == "upload_image_anonymous" and config.rollout.image_uploads == "removed")
         },
         schedules={run.name: (str(run.function), run.rate) for run in RUNS},
         queues=("video-migration",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from infra.config import ImageUploads
 from infra.names import FunctionId
 from infra.packaging import MAXIMUM_MB
 
@@ -137,3 +138,9 @@ CATALOGUE = (
         uses_database=False,
     ),
 )
+
+
+def deployed(image_uploads: ImageUploads) -> tuple[FunctionSpec, ...]:
+    """The functions of a phase of the roll-out: the anonymous upload goes when the fallback is removed (M4)."""
+    gone = FunctionId.UPLOAD_IMAGE_ANONYMOUS if image_uploads == "removed" else None
+    return tuple(spec for spec in CATALOGUE if spec.id is not gone)

@@ -10,7 +10,7 @@ import pulumi_aws as aws
 from infra.config import Config
 from infra.config import Functions as FunctionsConfig
 from infra.database import Database
-from infra.function_catalogue import CATALOGUE, FunctionSpec
+from infra.function_catalogue import FunctionSpec, deployed
 from infra.function_environments import Environment, Environments
 from infra.names import FunctionId, Names
 from infra.network import Network
@@ -40,6 +40,7 @@ class Function(pulumi.ComponentResource):
     version: pulumi.Output[str]
     timeout: int
     policy: pulumi.Resource
+    logs: aws.cloudwatch.LogGroup
     ready: list[pulumi.Resource]
     """What must exist before the function can be called with success."""
 
@@ -61,7 +62,7 @@ class Function(pulumi.ComponentResource):
         super().__init__("rendio:functions:Function", resource_name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         name = names.function(spec.id)
-        logs = aws.cloudwatch.LogGroup(
+        self.logs = aws.cloudwatch.LogGroup(
             resource_name,
             name=names.function_logs(spec.id),
             retention_in_days=config.log_days,
@@ -103,7 +104,7 @@ class Function(pulumi.ComponentResource):
             reserved_concurrent_executions=config.reserved_concurrency,
             publish=spec.publish,
             tags=names.tags,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[logs, self.policy, *ways_out, *after]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.logs, self.policy, *ways_out, *after]),
         )
         self.name, self.arn, self.invoke_arn = function.name, function.arn, function.invoke_arn
         self.version, self.timeout = function.version, timeout
@@ -112,7 +113,7 @@ class Function(pulumi.ComponentResource):
 
 
 class Functions(pulumi.ComponentResource):
-    """Every function of the catalogue. The anonymous upload goes when the roll-out has removed the fallback (M4)."""
+    """Every function of the catalogue that the phase of the roll-out has."""
 
     def __init__(
         self,
@@ -165,9 +166,7 @@ class Functions(pulumi.ComponentResource):
             FunctionId.ACCESS_DRIFT: [*storage.images.ready, *storage.videos.ready],
         }
         self._functions: dict[FunctionId, Function] = {}
-        for spec in CATALOGUE:
-            if spec.id is FunctionId.UPLOAD_IMAGE_ANONYMOUS and config.rollout.image_uploads == "removed":
-                continue
+        for spec in deployed(config.rollout.image_uploads):
             called = [resource for function in spec.calls for resource in self._functions[function].ready]
             copies = spec.id is FunctionId.MIGRATE_VIDEO
             self._functions[spec.id] = Function(
@@ -184,6 +183,11 @@ class Functions(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(parent=self),
             )
         self.register_outputs({})
+
+    @property
+    def log_groups(self) -> list[pulumi.Output[str]]:
+        """The names of the groups that the functions log to."""
+        return [function.logs.name for function in self._functions.values()]
 
     def __getitem__(self, function: FunctionId) -> Function:
         return self._functions[function]

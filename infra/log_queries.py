@@ -6,12 +6,12 @@ stack's name. Each asks every function at once, so that one id is followed where
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_aws as aws
 
-from infra.function_catalogue import CATALOGUE
 from infra.names import Names
 
 _FOLLOW = (
@@ -87,11 +87,20 @@ LOG_QUERIES = (
 
 
 class LogQueries(pulumi.ComponentResource):
-    """The saved queries, under the stack's name."""
+    """The saved queries, under the stack's name.
 
-    def __init__(self, resource_name: str, *, names: Names, opts: pulumi.ResourceOptions | None = None) -> None:
+    `groups` are those that there are: CloudWatch refuses the whole query because of one that does not exist.
+    """
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        names: Names,
+        groups: Sequence[pulumi.Input[str]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
         super().__init__("rendio:log-queries:LogQueries", resource_name, None, opts)
-        groups = [names.function_logs(spec.id) for spec in CATALOGUE]
         for query in LOG_QUERIES:
             aws.cloudwatch.QueryDefinition(
                 query.name,

@@ -126,6 +126,12 @@ def build(
     return run(stack, lambda: back_end(known, model, StubPackages()), preview=preview, seed=seed)
 
 
+def in_phase(phase: str) -> Tree:
+    """The tree of `dev` in a phase of the roll-out of image uploads."""
+    values = {**stack_values("dev"), "rendio:rollout": json.dumps({"image_uploads": phase})}
+    return build("dev", config=stack_config("dev", values))
+
+
 def run(stack: str, program: Program, *, preview: bool = False, seed: int = 0) -> Tree:
     """Run any program on the mocks. An exception in it, or in what answers it, is raised here."""
     tree = Tree(stack)

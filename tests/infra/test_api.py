@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.infra.conftest import TreeOf
-from tests.infra.resource_tree import Tree, build, stack_config, stack_values
+from tests.infra.resource_tree import Tree, in_phase
 
 SESSION = {
     "GET /v1/me", "DELETE /v1/me", "POST /v1/images", "PUT /v1/images/direct", "GET /v1/images/{image_id}",
@@ -26,11 +26,6 @@ def routes(tree: Tree) -> dict[str, str]:
         route.inputs["routeKey"]: route.inputs["authorizationType"]
         for route in tree.of_type("aws:apigatewayv2/route:Route")
     }
-
-
-def in_phase(phase: str) -> Tree:
-    values = {**stack_values("dev"), "rendio:rollout": json.dumps({"image_uploads": phase})}
-    return build("dev", config=stack_config("dev", values))
 
 
 @pytest.mark.plan("M3")
