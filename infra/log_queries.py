@@ -18,6 +18,9 @@ _FOLLOW = (
     "fields @timestamp, service, level, message, outcome, request_id, order_request_id, job_id, auth_user_id, status,"
     " code, cause"
 )
+# Lambda writes plain text without a level: a failed import, an exception that nobody caught, no memory, no time.
+# Only such lines are shown whole: ours have a message.
+_FAILURES = r'filter level = "ERROR" or @message like /^\[ERROR\]|Task timed out|Runtime\./'
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,14 @@ LOG_QUERIES = (
     ),
     LogQuery(
         "failures",
-        "The latest errors, with their cause",
-        "fields @timestamp, service, message, code, cause, exception_name, request_id, job_id"
-        ' | filter level = "ERROR" | sort @timestamp desc | limit 100',
+        "The latest errors, with their cause; what Lambda itself tells, too",
+        "fields @timestamp, coalesce(service, @log) as logged_by, coalesce(message, @message) as said, code, cause,"
+        f" exception_name, request_id, job_id | {_FAILURES} | sort @timestamp desc | limit 100",
     ),
     LogQuery(
         "failures-by-service",
-        "How many errors each function had",
-        'filter level = "ERROR" | stats count(*) as errors by service, message, code | sort errors desc | limit 50',
+        "How many errors each function had; what Lambda itself tells names no service and no message",
+        f"{_FAILURES} | stats count(*) as errors by @log, service, message, code | sort errors desc | limit 50",
     ),
     LogQuery(
         "user-errors",

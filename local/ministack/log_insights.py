@@ -2,7 +2,8 @@
 
 MiniStack keeps no query definitions, and passes over a filter it does not know: a query for one request answers with
 every line there is. Sources: API reference of PutQueryDefinition; CloudWatch Logs User Guide, "filter". Known here:
-`=`, `!=` and `in` on fields, joined by `and` and `or` without brackets; `stats` stays MiniStack's, which has none.
+`=`, `!=`, `in` and `like /…/` on fields, joined by `and` and `or` without brackets, and `coalesce(…) as …` among the
+`fields` asked for; `stats` stays MiniStack's, which has none.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from ministack.core.responses import AccountRegionScopedDict, error_response_jso
 from ministack.services import cloudwatch_logs
 
 Record = dict[str, Any]
-_TERM = re.compile(r'^(@?[\w.]+)\s*(=|!=|in)\s*("[^"]*"|\'[^\']*\'|\[[^\]]*\]|[\d.]+)$', re.IGNORECASE)
+_TERM = re.compile(
+    r"""(@?[\w.]+)\s*(?:(=|!=|in)\s*("[^"]*"|'[^']*'|\[[^\]]*\]|[\d.]+)|like\s+/((?:\\.|[^/\\])*)/(i?))""",
+    re.IGNORECASE,
+)
+_JOINED = re.compile(r"\s+(and|or)\s+", re.IGNORECASE)
+_COMMA = re.compile(r",(?![^(]*\))")
+_COALESCE = re.compile(r"(?i)^coalesce\(([^)]*)\)\s+as\s+(\w+)$")
 _KEPT = "query_definitions"
 _definitions = AccountRegionScopedDict()
 
@@ -42,6 +49,7 @@ def install() -> None:
 
     cloudwatch_logs.handle_request = handling
     cloudwatch_logs._compile_insights_filter = lambda stage: compiled(stage) or predicate(stage)
+    cloudwatch_logs._parse_insights_fields, cloudwatch_logs._row_from_record = columns, row
     cloudwatch_logs._public_log_record = lambda record: fields_of(public(record))
     cloudwatch_logs.get_state = lambda: {**state(), _KEPT: _definitions}
     cloudwatch_logs.load_persisted_state = restoring
@@ -59,19 +67,57 @@ def fields_of(record: Record) -> Record:
 def predicate(stage: str) -> Callable[[Record], bool] | None:
     """What `filter …` asks of a line; None when it is none of the forms known here."""
     body = re.sub(r"(?i)^\s*filter\s+", "", stage).strip()
-    either = [
-        [_TERM.match(term.strip()) for term in re.split(r"(?i)\s+and\s+", part)]
-        for part in re.split(r"(?i)\s+or\s+", body)
-    ]
-    if not all(term for part in either for term in part):
+    either: list[list[Callable[[Record], bool]]] = [[]]
+    place = 0
+    while True:
+        term = _TERM.match(body, place)
+        if term is None:
+            return None
+        either[-1].append(_asked(*term.groups()))
+        joined = _JOINED.match(body, term.end())
+        if joined is None:
+            break
+        if joined[1].lower() == "or":
+            either.append([])
+        place = joined.end()
+    if term.end() != len(body):
         return None
-    terms = [[(term[1], term[2].lower(), _values(term[3])) for term in part if term] for part in either]
 
     def asked(record: Record) -> bool:
-        line = cloudwatch_logs._public_log_record(record)
-        return any(all((str(line.get(n, "")) in v) is not (o == "!=") for n, o, v in part) for part in terms)
+        line = fields_of(cloudwatch_logs._public_log_record(record))
+        return any(all(term(line) for term in part) for part in either)
 
     return asked
+
+
+def _asked(
+    name: str, operator: str | None, value: str | None, pattern: str | None, flag: str
+) -> Callable[[Record], bool]:
+    if pattern is not None:
+        compiled = re.compile(pattern, re.IGNORECASE if flag else 0)
+        return lambda line: compiled.search(str(line.get(name, ""))) is not None
+    values, unlike = _values(value or ""), operator == "!="
+    return lambda line: (str(line.get(name, "")) in values) is not unlike
+
+
+def columns(query: str) -> list[str]:
+    """What `fields …` asks for, and CloudWatch's handle of the line; without it, what MiniStack answers with."""
+    for stage in cloudwatch_logs._split_insights_pipes(query):
+        listed = re.match(r"(?is)^fields\s+(.+)$", stage)
+        if listed:
+            return [*(each.strip() for each in _COMMA.split(listed[1])), "@ptr"]
+    return ["@timestamp", "@message", "@logStream", "@log", "@ptr"]
+
+
+def row(record: Record, asked: list[str]) -> list[dict[str, str]]:
+    """A line's cells: `coalesce(a, b) as c` is the first of them that it has, under the name `c`."""
+    line, cells = cloudwatch_logs._public_log_record(record), []
+    for column in asked:
+        first_of = _COALESCE.match(column)
+        names = [each.strip() for each in first_of[1].split(",")] if first_of else [column]
+        value = next((line[name] for name in names if line.get(name) is not None), "")
+        cells.append({"field": first_of[2] if first_of else column, "value": str(value)})
+    return cells
 
 
 def _values(text: str) -> set[str]:
