@@ -2,7 +2,8 @@
 
 The proof is a signed, not yet sent GetCallerIdentity (as aws-iam-authenticator and Vault use it): the function sends
 it, and STS answers with the ARN of whoever signed. The header that names the function is signed too, so a proof is
-worth nothing anywhere else, and STS refuses it a minute later.
+worth nothing anywhere else. STS takes it for 15 minutes after the time that it carries, whatever X-Amz-Expires says
+(aws-iam-authenticator, pkg/token/token.go); this module does for one minute, and one more for clocks that differ.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -23,6 +25,9 @@ HEADER = "x-rendio-function"
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 _ARN = re.compile(rb"<Arn>([^<]{20,2048})</Arn>")
 _SECONDS = 3.0
+_DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+_LASTS = timedelta(seconds=60)
+_CLOCKS_DIFFER = timedelta(seconds=60)
 
 
 class CallerUnknown(ApiError):
@@ -93,7 +98,7 @@ def _is_the_question(url: str, own: str) -> bool:
     """Whether `url` asks our own region's STS this one question, for this function's name, and nothing more."""
     try:
         asked, place = urlsplit(url), urlsplit(own)
-        given = parse_qs(asked.query, strict_parsing=True)
+        given = parse_qs(asked.query, keep_blank_values=True, strict_parsing=True)
     except ValueError:
         return False
     signed = ";".join(given.get("X-Amz-SignedHeaders", ())).lower().split(";")
@@ -103,4 +108,17 @@ def _is_the_question(url: str, own: str) -> bool:
         and given.get("Action") == ["GetCallerIdentity"]
         and HEADER in signed
         and "host" in signed
+        and _is_fresh([(name, value) for name, values in given.items() for value in values])
     )
+
+
+def _is_fresh(given: list[tuple[str, str]]) -> bool:
+    """Whether the question says once when it was signed, and that was just now."""
+    dates = [(name, value) for name, value in given if name.lower() == "x-amz-date"]
+    if len(dates) != 1 or dates[0][0] != "X-Amz-Date" or not _DATE.fullmatch(dates[0][1]):
+        return False
+    try:
+        signed = datetime.strptime(dates[0][1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
+        return False
+    return -_CLOCKS_DIFFER <= datetime.now(UTC) - signed <= _LASTS + _CLOCKS_DIFFER

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+import boto3
 import psycopg
 import pytest
 
@@ -20,6 +21,7 @@ from lambdas.ask_database.question import Question
 from lambdas.runtime.callers import HEADER, CallerUnknown, caller_of
 from lambdas.runtime.database import Database, DatabaseSettings
 from lambdas.runtime.errors import InvalidRequest
+from local import people
 from tests.database.scene import Database as Scene
 from tests.database.scene import Person
 
@@ -195,7 +197,17 @@ def test_the_catalogue_names_every_question_with_its_parameters() -> None:
 # --- who asks
 
 PLACE = "https://sts.us-east-1.amazonaws.com"
-SIGNED = f"X-Amz-SignedHeaders=host%3B{HEADER}"
+ASKED = f"Action=GetCallerIdentity&X-Amz-SignedHeaders=host%3B{HEADER}"
+SIGNED = f"X-Amz-SignedHeaders=host%3B{HEADER}&X-Amz-Date=<0>"
+
+
+def dated(proof: str) -> str:
+    """`proof` with the time so many seconds from now in the place of each `<seconds>`."""
+
+    def written(seconds: re.Match[str]) -> str:
+        return f"{datetime.now(UTC) + timedelta(seconds=int(seconds[1])):%Y%m%dT%H%M%SZ}"
+
+    return re.sub(r"<(-?\d+)>", written, proof)
 
 
 @pytest.mark.plan("X1")
@@ -212,8 +224,22 @@ SIGNED = f"X-Amz-SignedHeaders=host%3B{HEADER}"
         f"{PLACE}/other?Action=GetCallerIdentity&{SIGNED}",
         f"{PLACE}/?Action=AssumeRole&{SIGNED}",
         f"{PLACE}/?Action=GetCallerIdentity&Action=AssumeRole&{SIGNED}",
-        f"{PLACE}/?Action=GetCallerIdentity&X-Amz-SignedHeaders=host",
-        f"{PLACE}/?Action=GetCallerIdentity",
+        f"{PLACE}/?Action=GetCallerIdentity&X-Amz-SignedHeaders=host&X-Amz-Date=<0>",
+        f"{PLACE}/?Action=GetCallerIdentity&X-Amz-Date=<0>",
+        f"{PLACE}/?{ASKED}",
+        f"{PLACE}/?{ASKED}&X-Amz-Date=<-180>",
+        f"{PLACE}/?{ASKED}&X-Amz-Date=<-180>&X-Amz-Expires=900",
+        f"{PLACE}/?{ASKED}&X-Amz-Date=<180>",
+        f"{PLACE}/?{ASKED}&X-Amz-Date=<3600>",
+        f"{PLACE}/?{ASKED}&X-Amz-Date=<0>&X-Amz-Date=<0>",
+        f"{PLACE}/?{ASKED}&X-Amz-Date=<0>&X-Amz-Date=<-180>",
+        f"{PLACE}/?{ASKED}&X-Amz-Date=<0>&x-amz-date=<-180>",
+        f"{PLACE}/?{ASKED}&X-Amz-Date=&X-Amz-Date=<0>",
+        f"{PLACE}/?{ASKED}&X-Amz-Date=",
+        f"{PLACE}/?{ASKED}&X-Amz-Date=now",
+        f"{PLACE}/?{ASKED}&X-Amz-Date=20261399T999999Z",
+        f"{PLACE}/?{ASKED}&X-Amz-Date=<0>0",
+        f"{PLACE}/?{ASKED}&x-amz-date=<0>",
     ],
 )
 def test_what_is_no_proof_is_sent_nowhere(proof: object, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,10 +247,12 @@ def test_what_is_no_proof_is_sent_nowhere(proof: object, monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setattr("urllib3.PoolManager.request", lambda *_, **__: pytest.fail("it was sent"))
     with pytest.raises(CallerUnknown):
-        caller_of(proof, CONTEXT)
+        caller_of(dated(proof) if isinstance(proof, str) else proof, CONTEXT)
 
 
-def test_a_proof_is_sent_with_the_functions_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.plan("X1")
+@pytest.mark.parametrize("seconds", [0, -60, 45, -110])
+def test_a_fresh_proof_is_sent_with_the_functions_own_name(seconds: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     arn = "arn:aws:sts::000000000000:assumed-role/rendio-local-on-call/ada"
@@ -235,9 +263,21 @@ def test_a_proof_is_sent_with_the_functions_own_name(monkeypatch: pytest.MonkeyP
         return SimpleNamespace(status=200, data=f"<Arn>{arn}</Arn>".encode())
 
     monkeypatch.setattr("urllib3.PoolManager.request", request)
-    proof = f"{PLACE}/?Action=GetCallerIdentity&{SIGNED}"
+    proof = dated(f"{PLACE}/?{ASKED}&X-Amz-Date=<{seconds}>")
     assert caller_of(proof, CONTEXT) == arn
     assert sent == [("GET", proof, {HEADER: "rendio-local-ask-database"}, False)]
+
+
+def test_what_the_command_signs_is_a_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = boto3.Session("AKIAEXAMPLE", "secret", "token", region_name="us-east-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    sts = session.client("sts", endpoint_url=PLACE)
+    monkeypatch.setattr(people.Person, "client", lambda _person, _service: sts)
+    answered = SimpleNamespace(status=200, data=b"<Arn>arn:aws:sts::000000000000:assumed-role/a/ada</Arn>")
+    monkeypatch.setattr("urllib3.PoolManager.request", lambda *_, **__: answered)
+    proof = people.Person("local", "on-call", session.client)._proof(CONTEXT.function_name)
+    assert caller_of(proof, CONTEXT).endswith("/ada")
 
 
 def test_who_is_not_proven_is_answered_nothing_and_fails_no_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
