@@ -107,9 +107,21 @@ def _ask(
         )
         for page in pages:
             for result in page["EvaluationResults"]:
-                pair = result["EvalActionName"], result["EvalResourceName"]
-                answers[pair] = result["EvalDecision"] == _ALLOWED
+                answers |= decisions(result)
     return answers
+
+
+def decisions(result: Mapping[str, Any]) -> dict[tuple[str, str], bool]:
+    """What one EvaluationResult says of pairs of action and resource.
+
+    It may be of one resource, or of all of a call with one in it for each (IAM API Reference, EvaluationResult). What
+    it says of all is then told of none: a pair that AWS did not answer is a difference, a wrong answer might be none.
+    """
+    action, each = result["EvalActionName"], result.get("ResourceSpecificResults") or []
+    if each:
+        return {(action, one["EvalResourceName"]): one["EvalResourceDecision"] == _ALLOWED for one in each}
+    resource = result.get("EvalResourceName")
+    return {} if resource is None else {(action, resource): result["EvalDecision"] == _ALLOWED}
 
 
 def _context(stack: Stack, attempt: Attempt) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 import botocore.session
 import pytest
 
-from policies.review import matrix
+from policies.review import aws, matrix
 from policies.review.iam import Principal, Request, judge
 from policies.review.stacks import Stack
 
@@ -31,6 +31,7 @@ class Iam:
 
     def __init__(self, deployed: Stack) -> None:
         self.deployed, self.account, self.pages, self.problems = deployed, ACCOUNT, 0, list[str]()
+        self.nested = False
 
     def answer(self, form: dict[str, str], authorization: str) -> str:
         service = "iam" if form["Action"] == "SimulatePrincipalPolicy" else "sts"
@@ -59,19 +60,25 @@ class Iam:
             number += 1
         session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{role.rpartition('/')[2]}/simulated"
         principal = Principal(role, "AssumedRole", ACCOUNT, session, tags=tags)
-        pairs = [(action, resource) for action in actions for resource in resources]
+
+        def decided(action: str, resource: str) -> str:
+            request = Request(principal, action, resource, context)
+            return "allowed" if judge(request, identity=documents).allowed else "implicitDeny"
+
+        results = [
+            each
+            for action in actions
+            for each in (_one_result if self.nested else _each_result)(
+                action, {resource: decided(action, resource) for resource in resources}
+            )
+        ]
         # Two pages, so that whoever reads only the first misses something.
-        half, second = (len(pairs) + 1) // 2, "Marker" in form
+        half, second = (len(results) + 1) // 2, "Marker" in form
         self.pages += second
-        results = "".join(
-            f"<member><EvalActionName>{action}</EvalActionName><EvalResourceName>{escape(resource)}</EvalResourceName>"
-            f"<EvalDecision>{'allowed' if allowed else 'implicitDeny'}</EvalDecision></member>"
-            for action, resource in (pairs[half:] if second else pairs[:half])
-            for allowed in [judge(Request(principal, action, resource, context), identity=documents).allowed]
-        )
+        page = "".join(results[half:] if second else results[:half])
         more = "" if second else "<Marker>next</Marker>"
         flag = "false" if second else "true"
-        body = f"<EvaluationResults>{results}</EvaluationResults><IsTruncated>{flag}</IsTruncated>{more}"
+        body = f"<EvaluationResults>{page}</EvaluationResults><IsTruncated>{flag}</IsTruncated>{more}"
         return _xml("SimulatePrincipalPolicy", body)
 
 
@@ -112,7 +119,11 @@ def ask(capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
     return status, json.loads(capsys.readouterr().out or "{}")
 
 
-def test_every_role_is_asked_about_and_aws_agrees(served: Iam, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("nested", [False, True])
+def test_every_role_is_asked_about_and_aws_agrees(
+    nested: bool, served: Iam, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served.nested = nested
     status, said = ask(capsys)
     assert (status, said["differences"]) == (0, [])
     assert said["asked"] > 1000
@@ -123,7 +134,11 @@ def test_every_role_is_asked_about_and_aws_agrees(served: Iam, capsys: pytest.Ca
     }
 
 
-def test_a_deployed_role_that_is_another_is_named(served: Iam, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_deployed_role_that_is_another_is_named(
+    nested: bool, served: Iam, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served.nested = nested
     widened = [
         dataclasses.replace(each, text=each.text.replace("${aws:PrincipalTag/auth_user_id}/*", "*"))
         if each.name == "roles/user-storage/access" else each
@@ -138,6 +153,27 @@ def test_a_deployed_role_that_is_another_is_named(served: Iam, capsys: pytest.Ca
     assert all("role user-storage" in line for line in said["differences"])
 
 
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ({"EvalResourceName": "a", "EvalDecision": "allowed"}, {"a": True}),
+        ({"EvalResourceName": "a", "EvalDecision": "explicitDeny", "ResourceSpecificResults": []}, {"a": False}),
+        (
+            {
+                "EvalResourceName": "a",
+                "EvalDecision": "allowed",
+                "ResourceSpecificResults": [{"EvalResourceName": "b", "EvalResourceDecision": "implicitDeny"}],
+            },
+            {"b": False},
+        ),
+        ({"EvalDecision": "allowed"}, {}),
+    ],
+)
+def test_a_decision_is_of_the_resource_that_it_names(result: dict[str, Any], said: dict[str, bool]) -> None:
+    found = aws.decisions({"EvalActionName": "s3:GetObject", **result})
+    assert found == {("s3:GetObject", resource): allowed for resource, allowed in said.items()}
+
+
 def test_credentials_of_another_account_are_refused(served: Iam, capsys: pytest.CaptureFixture[str]) -> None:
     served.account = "999999999999"
     assert matrix.main(["--stack", "dev", "--aws"]) == 2
@@ -149,6 +185,27 @@ def test_aws_is_asked_about_one_stack_that_is_there(arguments: list[str]) -> Non
     with pytest.raises(SystemExit) as ended:
         matrix.main(arguments)
     assert ended.value.code == 2
+
+
+def _each_result(action: str, decided: dict[str, str]) -> list[str]:
+    """A result for each resource."""
+    return [
+        f"<member><EvalActionName>{action}</EvalActionName><EvalResourceName>{escape(resource)}</EvalResourceName>"
+        f"<EvalDecision>{decision}</EvalDecision></member>"
+        for resource, decision in decided.items()
+    ]
+
+
+def _one_result(action: str, decided: dict[str, str]) -> list[str]:
+    """One result for all resources of a call, which says nothing of any, and in it one for each."""
+    each = "".join(
+        f"<member><EvalResourceName>{escape(resource)}</EvalResourceName>"
+        f"<EvalResourceDecision>{decision}</EvalResourceDecision></member>"
+        for resource, decision in decided.items()
+    )
+    all_of_them = f"<EvalDecision>{'allowed' if 'implicitDeny' in decided.values() else 'implicitDeny'}</EvalDecision>"
+    results = f"<ResourceSpecificResults>{each}</ResourceSpecificResults>"
+    return [f"<member><EvalActionName>{action}</EvalActionName>{all_of_them}{results}</member>"]
 
 
 def _list(form: dict[str, str], name: str) -> list[str]:
