@@ -21,6 +21,7 @@ from local.state import REPOSITORY, STACK
 
 TOPICS = ("page", "notify")
 PAGER = "page-on-call"
+_GONE = "Deleted"  # listed for three days after somebody unsubscribed
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def of(sns: Any, stack: str, *, repository: Path | None = None) -> list[Subscrip
     found = [
         Subscription(topics[name], each["Protocol"], each["Endpoint"], each["SubscriptionArn"].startswith("arn:"))
         for each in listed
-        if (name := str(each["TopicArn"]).rpartition(":")[2]) in topics
+        if (name := str(each["TopicArn"]).rpartition(":")[2]) in topics and each["SubscriptionArn"] != _GONE
     ]
     wanted = _wanted(stack, REPOSITORY if repository is None else repository)
     found += [each for each in wanted if not any(_tells(other, each) for other in found)]

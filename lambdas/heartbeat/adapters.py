@@ -60,7 +60,8 @@ class AwsWay:
             for found in page["Subscriptions"]
         ]
         confirmed = sum(arn.startswith("arn:") for arn in arns)
-        return confirmed, len(arns) - confirmed
+        # The third is "Deleted": SNS lists for three days whoever unsubscribed.
+        return confirmed, arns.count("PendingConfirmation")
 
     def expected(self, severity: str) -> int:
         return {"page": self.settings.page_subscribers, "notify": self.settings.notify_subscribers}[severity]

@@ -82,6 +82,22 @@ def test_a_subscriber_more_than_the_configuration_asks_for_is_no_fault() -> None
     assert faults(Sound(subscribed=(3, 0), notified=(2, 0))) == []
 
 
+def test_whoever_unsubscribed_neither_is_a_subscriber_nor_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SNS goes on listing it for three days; one that the configuration dropped would silence the heartbeat so long."""
+
+    class Sns:
+        def get_paginator(self, _operation: str) -> Sns:
+            return self
+
+        def paginate(self, TopicArn: str) -> list[dict[str, Any]]:  # noqa: N803  # the API's name
+            arns = (f"{TopicArn}:1", "PendingConfirmation", "Deleted")
+            return [{"Subscriptions": [{"SubscriptionArn": arn}]} for arn in arns]
+
+    monkeypatch.setattr(clients, "sns", Sns)
+    way = AwsWay(Settings("local", "arn:aws:sns:us-east-1:000000000000:page", "notify", "dlq", "secret", 1, 0))
+    assert way.subscribers("page") == (1, 1)
+
+
 def test_what_the_configuration_asks_for_is_told_by_topic() -> None:
     way = AwsWay(Settings("local", "page", "notify", "dlq", "secret", page_subscribers=3, notify_subscribers=1))
     assert (way.expected("page"), way.expected("notify")) == (3, 1)

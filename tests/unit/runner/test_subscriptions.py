@@ -83,6 +83,12 @@ def test_who_is_asked_for_and_not_subscribed_is_named(asked: Path) -> None:
     )
 
 
+def test_who_unsubscribed_does_not_wait_though_sns_lists_him(asked: Path) -> None:
+    gone = [("rendio-prod-notify", "email", to, "Deleted") for to in ("late@example.org", "nobody@example.org")]
+    found = subscriptions.of(Sns([LISTED[0], LISTED[2], *gone]), "prod", repository=asked)
+    assert [(each.endpoint, each.listed) for each in found if not each.confirmed] == [("late@example.org", False)]
+
+
 def test_an_address_counts_for_the_topic_that_it_is_asked_for(asked: Path) -> None:
     page = [("rendio-prod-page", "email", "ready@example.org", f"{_ARN}rendio-prod-page:3")]
     found = subscriptions.of(Sns([*LISTED[:2], *page]), "prod", repository=asked)
