@@ -18,7 +18,7 @@ from local.errors import LocalError, Refused
 from local.invocation import invoke
 
 PROOF_HEADER = "x-rendio-function"  # lambdas/runtime/callers.py
-PROOF_SECONDS = 60
+PROOF_SECONDS = 60  # STS takes no notice of it; lambdas/runtime/callers.py holds who asks to it
 # AWS's limit for a role that was taken on by a role. Whoever acts longer takes it on again before it ends.
 SESSION_SECONDS = 3600
 _DENIED = ("AccessDeniedException", "AccessDenied")
