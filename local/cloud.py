@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -37,12 +38,20 @@ class Cloud:
     actor of a test.
 
     With a `pace`, the minutes of alarms and schedules are shorter, for a drill: `start` restarts an emulator that
-    runs at another pace, and one without a pace brings it back to real time.
+    runs at another pace, and one without a pace brings it back to real time. `changes` are values of the stack's
+    configuration, by section, that are not those of Pulumi.local.yaml.
     """
 
-    def __init__(self, state: State, *, progress: Progress | None = None, pace: Pace = REAL_TIME) -> None:
+    def __init__(
+        self,
+        state: State,
+        *,
+        progress: Progress | None = None,
+        pace: Pace = REAL_TIME,
+        changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    ) -> None:
         self.state = state
-        self._pace = pace
+        self._pace, self._changes = pace, changes
         self._progress = progress if progress is not None else Silent()
         self._lock = FileLock(state.root / "run" / "lock", timeout=0)
 
@@ -183,6 +192,7 @@ class Cloud:
             ),
             machine=stack_config.Machine.here(python.runtime),
             access_key=users.deployer.access_key,
+            changes=self._changes,
         )
         self._encrypt_key(users)
 

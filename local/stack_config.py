@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import copy
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -136,10 +138,18 @@ def write_project(state: State, *, repository: Path = REPOSITORY) -> str:
 
 
 def write_config(
-    state: State, *, endpoints: Endpoints, machine: Machine, access_key: str, repository: Path = REPOSITORY
+    state: State,
+    *,
+    endpoints: Endpoints,
+    machine: Machine,
+    access_key: str,
+    changes: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    repository: Path = REPOSITORY,
 ) -> None:
-    """Write the effective config of the stack."""
+    """Write the effective config of the stack; `changes` are values that differ from the committed, by section."""
     committed = read(repository / f"Pulumi.{STACK}.yaml")
+    for section, values in changes.items():
+        committed["config"][section] = {**committed["config"].get(section, {}), **values}
     content = effective(
         committed, endpoints=endpoints, machine=machine, access_key=access_key, previous=read(state.config)
     )

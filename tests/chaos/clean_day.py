@@ -37,6 +37,7 @@ SHORT = {
     "clean": (20, 20.7), "refused": (20.7, 23), "thin": (0, 0), "outage": (21, 21.5),
 }  # fmt: skip
 THIN = 0.02
+BUDGET_GB = 20
 ORDERS = "/fal-ai/minimax/hailuo-02"  # where the day's model is ordered; how a job is, is asked elsewhere
 GENERATION_MILLISECONDS = 1500
 # Before each part: no alarm that pages is on for so long, which outlasts the windows of all but the hourly ones.
@@ -65,7 +66,7 @@ def run(
     open_parts = {name: part for name, part in parts.items() if part[0][1] > part[0][0] and not record.done(name)}
     if open_parts:
         pace = Pace(minute_seconds)
-        cloud = Cloud(State(record.folder / "cloud"), pace=pace)
+        cloud = Cloud(State(record.folder / "cloud"), pace=pace, changes=usual(users, jobs))
         print(f"  seed {seed}; a minute lasts {minute_seconds} s; deploying", file=sys.stderr, flush=True)
         cloud.up()
         day = Day(Deployed(cloud), pace, visits(users, jobs, seed), seed, record.progress)
@@ -74,6 +75,11 @@ def run(
         stop(record.folder)
     (record.folder / "day.md").write_text(told(record.results), encoding="utf-8")
     return [figure for name in parts if record.done(name) for figure in figures(name, record.results[name])]
+
+
+def usual(users: int, jobs: int) -> dict[str, dict[str, int]]:
+    """What the stack's alarms take for a usual day: the laptop's own is smaller, and its storage less than a day's."""
+    return {"rendio:on_call": {"users_a_day": users, "videos_a_day": jobs}, "rendio:storage": {"budget_gb": BUDGET_GB}}
 
 
 def stop(folder: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from local.errors import LocalError
-from local.stack_config import Endpoints, Machine, effective, project, read, write_project
-from local.state import State
+from local.stack_config import Endpoints, Machine, effective, project, read, write_config, write_project
+from local.state import REPOSITORY, State
 
 COMMITTED: dict[str, Any] = {
     "config": {
@@ -25,9 +25,11 @@ COMMITTED: dict[str, Any] = {
 MACHINE = Machine("python3.12", "x86_64", "x86_64-unknown-linux-gnu")
 
 
+ENDPOINTS = Endpoints(*(f"http://127.0.0.1:{port}" for port in (1111, 2222, 3333, 4444)))
+
+
 def config(**more: Any) -> dict[str, Any]:
-    endpoints = Endpoints(*(f"http://127.0.0.1:{port}" for port in (1111, 2222, 3333, 4444)))
-    return effective(COMMITTED, endpoints=endpoints, machine=MACHINE, access_key="AK", previous=more)
+    return effective(COMMITTED, endpoints=ENDPOINTS, machine=MACHINE, access_key="AK", previous=more)
 
 
 def test_endpoints_apple_and_runtime_are_this_machines() -> None:
@@ -93,3 +95,12 @@ def test_a_file_that_is_no_map_is_named(tmp_path: Path) -> None:
     (tmp_path / "Pulumi.local.yaml").write_text("- a\n")
     with pytest.raises(LocalError, match=r"Pulumi\.local\.yaml"):
         read(tmp_path / "Pulumi.local.yaml")
+
+
+def test_changes_stand_beside_what_is_committed_in_their_section(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.create()
+    changes = {"rendio:storage": {"budget_gb": 7}}
+    write_config(state, endpoints=ENDPOINTS, machine=MACHINE, access_key="AK", changes=changes)
+    committed = read(REPOSITORY / "Pulumi.local.yaml")["config"]["rendio:storage"]
+    assert read(state.config)["config"]["rendio:storage"] == {**committed, "budget_gb": 7}
