@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from local.environment import cache_home
 from local.state import ACCOUNT, REGION, REPOSITORY
 from tests.stack.deployed import Deployed
 
@@ -63,6 +64,8 @@ def look(stack: Deployed, identifier: str, *, begins: str = "") -> list[Looked]:
             "RENDIO_STATE": str(stack.cloud.state.root), **stack.cloud.environment(),
             "AWS_ACCESS_KEY_ID": keys.access_key, "AWS_SECRET_ACCESS_KEY": keys.secret_key,
             "AWS_CONFIG_FILE": str(config),
+            # The engine is there, and not built anew in another home.
+            "XDG_CACHE_HOME": str(cache_home()),
         }  # fmt: skip
         wanted = [(kind, command) for kind, command in commands(identifier) if command.startswith(begins)]
         return [_try(kind, command, environment) for kind, command in wanted]
