@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any
@@ -108,17 +108,17 @@ def _is_the_question(url: str, own: str) -> bool:
         and given.get("Action") == ["GetCallerIdentity"]
         and HEADER in signed
         and "host" in signed
-        and _is_fresh([(name, value) for name, values in given.items() for value in values])
+        and _is_fresh(given)
     )
 
 
-def _is_fresh(given: list[tuple[str, str]]) -> bool:
+def _is_fresh(given: Mapping[str, list[str]]) -> bool:
     """Whether the question says once when it was signed, and that was just now."""
-    dates = [(name, value) for name, value in given if name.lower() == "x-amz-date"]
-    if len(dates) != 1 or dates[0][0] != "X-Amz-Date" or not _DATE.fullmatch(dates[0][1]):
+    dates = [date for name, values in given.items() if name.lower() == "x-amz-date" for date in values]
+    if dates != given.get("X-Amz-Date") or len(dates) != 1 or not _DATE.fullmatch(dates[0]):
         return False
     try:
-        signed = datetime.strptime(dates[0][1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        signed = datetime.strptime(dates[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         return False
     return -_CLOCKS_DIFFER <= datetime.now(UTC) - signed <= _LASTS + _CLOCKS_DIFFER

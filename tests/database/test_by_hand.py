@@ -21,8 +21,9 @@ def test_a_missing_entry_is_written_and_row_level_security_is_back(database: Dat
         assert master.execute(USER, (alice.user_id,)).fetchall() == [], "the master sees no user by itself"
     with database.superuser() as everyone:
         before = everyone.execute(LEDGER, (alice.user_id,)).fetchone()
-        everyone.execute("update public.users set credits_remaining = %s where id = %s",
-                         (before["sum"] + 5, alice.user_id))  # type: ignore[index]  # fmt: skip  # a sum has one row
+        assert before is not None
+        wanted = before["sum"] + 5
+        everyone.execute("update public.users set credits_remaining = %s where id = %s", (wanted, alice.user_id))
     with database.connect(MASTER) as master:
         for statement in correction(alice, 5):
             master.execute(statement.encode())
@@ -30,7 +31,7 @@ def test_a_missing_entry_is_written_and_row_level_security_is_back(database: Dat
         user, ledger = (everyone.execute(query, (alice.user_id,)).fetchone() for query in (USER, LEDGER))
         assert user is not None
         assert ledger is not None
-        assert user["credits_remaining"] == ledger["sum"] == before["sum"] + 5  # type: ignore[index]  # as above
+        assert user["credits_remaining"] == ledger["sum"] == wanted
         assert [row["relname"] for row in everyone.execute(FORCED)] == ["credit_ledger", "users"]
 
 

@@ -26,10 +26,12 @@ ARGUMENTS = {
 }
 
 
+COMMANDS = typer.main.get_group(app).commands
+
+
 def on_any_stack() -> list[str]:
     """The commands that take the stack they act on; `matrix` reads its options by itself."""
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # a Typer of commands is a group
-    found = [name for name, command in commands.items() if any(option.name == "stack" for option in command.params)]
+    found = [name for name, command in COMMANDS.items() if any(option.name == "stack" for option in command.params)]
     assert len(found) > 5, found
     return [*found, "matrix --aws"]
 
@@ -95,7 +97,7 @@ def telling(tmp_path: Path) -> Path:
 
 
 def everything() -> list[str]:
-    return [*typer.main.get_command(app).commands, "matrix --aws"]  # type: ignore[attr-defined]  # as above
+    return [*COMMANDS, "matrix --aws"]
 
 
 @pytest.mark.parametrize("command", everything())
