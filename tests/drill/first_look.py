@@ -14,9 +14,9 @@ from pathlib import Path
 
 from local.environment import cache_home
 from local.state import ACCOUNT, REGION, REPOSITORY
+from tests.runbooks import FOLDER
 from tests.stack.deployed import Deployed
 
-RUNBOOKS = REPOSITORY / "docs" / "runbooks"
 _SECONDS = 60.0
 _AWS = re.compile(r"\baws (?=--profile )")
 _PROFILE = re.compile(r"--profile \S+ ")
@@ -87,7 +87,7 @@ def unanswered(looks: Sequence[Looked]) -> list[str]:
 
 def commands(identifier: str) -> Iterator[tuple[str, str]]:
     """Language and text of each command under "First look", with this stack's names."""
-    text = (RUNBOOKS / f"{identifier}.md").read_text(encoding="utf-8")
+    text = (FOLDER / f"{identifier}.md").read_text(encoding="utf-8")
     part = text.partition("## First look")[2].partition("\n## ")[0]
     for production, here in _HERE:
         part = part.replace(production, here)
